@@ -1,0 +1,170 @@
+//! Omise's API: the three endpoints, and the rules that Omise documents for them.
+
+use omise_linked_accounts::{
+    AccountType, ApiError, ErrorCode, LinkedAccountId, Metadata, RawMetadata, create, delete, retrieve,
+};
+use worker::{Env, Request};
+
+use crate::{
+    account::Account, answer, clock::Now, id, open_store, random, return_uri::ReturnUri, route::ApiCall,
+    settings::Settings,
+};
+
+/// Why a call brings no account.
+pub(crate) enum Failure {
+    /// Omise would refuse it.
+    Refused(ApiError),
+    /// The sandbox itself failed.
+    Broken(worker::Error),
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<worker::Error> for Failure {
+    fn from(error: worker::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Answers a call with the body of a 200.
+pub(crate) async fn handle(
+    call: ApiCall<'_>,
+    mut req: Request,
+    env: &Env,
+    settings: &Settings,
+) -> Result<Vec<u8>, Failure> {
+    let authorization = req.headers().get("Authorization")?.unwrap_or_default();
+    if !settings.secret_key.accepts(&authorization) {
+        return Err(ApiError::new(401, ErrorCode::AuthenticationFailure, "authentication failed").into());
+    }
+    // the bank's page is where the API is
+    let origin = req.url()?.origin().ascii_serialization();
+    match call {
+        ApiCall::Create => {
+            let content_type = req.headers().get("Content-Type")?;
+            let body = req.bytes().await?;
+            let fields = create::decode_request(content_type.as_deref(), &body)
+                .map_err(|error| bad_request(&error.to_string()))?;
+            let new = NewAccount::check(fields)?;
+
+            let now = Now::read()?;
+            let id = id::mint(now.millis, random()?).map_err(|error| worker::Error::RustError(error.to_string()))?;
+            let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);
+            open_store(env)?.add(&account).await?;
+            Ok(create::encode_response(&account.into_linked_account(&origin)))
+        }
+        ApiCall::Retrieve(text) => {
+            let id = parse_id(text)?;
+            let account = open_store(env)?.find(&id).await?.ok_or_else(|| no_such_account(text))?;
+            Ok(retrieve::encode_response(&account.into_linked_account(&origin)))
+        }
+        ApiCall::Delete(text) => {
+            let id = parse_id(text)?;
+            let store = open_store(env)?;
+            if let Some(account) = store.delete(&id).await? {
+                return Ok(delete::encode_response(&account.into_linked_account(&origin)));
+            }
+            store.find(&id).await?.ok_or_else(|| no_such_account(text))?;
+            Err(bad_request("linked account is not registered").into())
+        }
+        ApiCall::Unknown => Err(answer::not_found().into()),
+    }
+}
+
+/// What Omise accepts as a new account. The account holder's identity number was checked and is dropped.
+#[derive(Debug, PartialEq)]
+struct NewAccount {
+    account_type: AccountType,
+    return_uri: String,
+    metadata: RawMetadata,
+}
+
+impl NewAccount {
+    /// Applies Omise's rules, the first broken one being the answer. How Omise orders them is not documented.
+    fn check(fields: create::Fields) -> Result<Self, ApiError> {
+        let given = |field: Option<String>| field.filter(|text| !text.is_empty());
+
+        let account_type = given(fields.account_type).ok_or_else(|| bad_request("Type is required"))?;
+        let account_type = AccountType::from(account_type.as_str());
+        if !account_type.is_direct_debit() {
+            return Err(bad_request("Type is not supported"));
+        }
+        let return_uri = given(fields.return_uri).ok_or_else(|| bad_request("Return uri is required"))?;
+        if ReturnUri::parse(&return_uri).is_none() {
+            return Err(bad_request("Return uri is not a valid URI"));
+        }
+        if let Some(Err(_)) = fields.citizen_id {
+            return Err(bad_request("Citizen id is invalid"));
+        }
+        let chars = serde_json::to_string(&fields.metadata).map(|json| json.chars().count());
+        if !chars.is_ok_and(|chars| chars <= Metadata::MAX_CHARS) {
+            return Err(bad_request("Metadata is too long"));
+        }
+        Ok(Self { account_type, return_uri, metadata: fields.metadata })
+    }
+}
+
+/// No account has an id that is not of the form of one.
+fn parse_id(text: &str) -> Result<LinkedAccountId, ApiError> {
+    LinkedAccountId::parse(text).map_err(|_| no_such_account(text))
+}
+
+fn no_such_account(id: &str) -> ApiError {
+    ApiError::new(404, ErrorCode::NotFound, format!("linked account {id} was not found"))
+}
+
+fn bad_request(message: &str) -> ApiError {
+    ApiError::new(400, ErrorCode::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &str) -> Result<NewAccount, String> {
+        let fields = create::decode_request(None, body.as_bytes()).unwrap();
+        NewAccount::check(fields).map_err(|error| String::from_utf8(error.encode()).unwrap())
+    }
+
+    #[test]
+    fn the_first_broken_rule_is_the_answer() {
+        let long = format!("type=direct_debit_scb&return_uri=https://s.example&metadata[k]={}", "a".repeat(14_993));
+        for (body, message) in [
+            ("", "Type is required"),
+            ("type=", "Type is required"),
+            ("return_uri=x&citizen_id=1", "Type is required"),
+            ("type=direct_debit_uob", "Type is not supported"),
+            ("type=individual", "Type is not supported"),
+            ("type=DIRECT_DEBIT_SCB", "Type is not supported"),
+            ("type=direct_debit_scb", "Return uri is required"),
+            ("type=direct_debit_scb&return_uri=&citizen_id=1", "Return uri is required"),
+            ("type=direct_debit_scb&return_uri=shop.example&citizen_id=1", "Return uri is not a valid URI"),
+            ("type=direct_debit_scb&return_uri=https://s.example&citizen_id=1101700230709", "Citizen id is invalid"),
+            (&long, "Metadata is too long"),
+        ] {
+            let error = check(body).unwrap_err();
+            assert!(error.contains(&format!("\"message\": \"{message}\"\n")), "{body:.80}: {error}");
+            assert!(error.contains("\"code\": \"bad_request\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_direct_debit_type_can_be_created() {
+        for account_type in AccountType::DIRECT_DEBIT {
+            let new =
+                check(&format!("type={account_type}&return_uri=http://s.example&citizen_id=1101700230708")).unwrap();
+            assert_eq!((new.account_type, new.return_uri.as_str()), (account_type, "http://s.example"));
+        }
+    }
+
+    #[test]
+    fn as_much_metadata_as_fits() {
+        // {"k":"…"} is 8 characters around the text
+        let body = format!("type=direct_debit_scb&return_uri=https://s.example&metadata[k]={}", "ก".repeat(14_992));
+        assert!(check(&body).is_ok());
+    }
+}

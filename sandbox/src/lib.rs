@@ -1,0 +1,92 @@
+//! An offline stand-in for Omise's linked-account API: the three documented endpoints, and the bank's page on which the
+//! customer registers. It is itself a Cloudflare Worker with a D1 database, and it is for loopback: it is never deployed.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
+//! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
+//! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
+//!
+//! Under `/linked_accounts` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that opens it; without a
+//! test key there, everything is answered with 503.
+//!
+//! Where Omise's documentation is silent, this is what we chose: a deleted account stays readable, and deleting it again is
+//! answered like deleting any account that is not registered.
+
+mod account;
+mod answer;
+mod api;
+mod bank_account;
+mod bank_page;
+mod clock;
+mod id;
+mod register;
+mod return_uri;
+mod route;
+mod settings;
+mod store;
+
+use omise_linked_accounts::{ApiError, ErrorCode};
+use worker::{Env, Request, Response, console_error, console_log, event};
+
+use crate::{clock::Now, route::Route, settings::Settings, store::Store};
+
+/// Answers one request.
+///
+/// # Errors
+///
+/// Only where not even an error can be built; the runtime then answers 500.
+#[event(fetch)]
+pub async fn fetch(req: Request, env: Env, _ctx: worker::Context) -> worker::Result<Response> {
+    let (method, path) = (req.inner().method(), req.path());
+    let response = respond(&method, &path, req, &env).await?;
+    // without the query, which on the bank's page holds the id that opens it
+    console_log!("{method} {path} {}", response.status_code());
+    Ok(response)
+}
+
+async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::Result<Response> {
+    let version = req.headers().get("Omise-Version")?;
+    let version = version.as_deref();
+    let settings = match Settings::read(|name| env.var(name).ok().map(|value| value.to_string())) {
+        Ok(settings) => settings,
+        Err(fault) => {
+            let error = ApiError::new(503, ErrorCode::InternalError, format!("the sandbox is not configured: {fault}"));
+            return answer::api(Err(error), version);
+        }
+    };
+    match Route::find(method, path) {
+        Route::Api(call) => {
+            let outcome = match api::handle(call, req, env, &settings).await {
+                Ok(body) => Ok(body),
+                Err(api::Failure::Refused(error)) => Err(error),
+                Err(api::Failure::Broken(error)) => {
+                    console_error!("{error}");
+                    Err(answer::internal_server_error())
+                }
+            };
+            answer::api(outcome, version)
+        }
+        Route::Bank(call) => match register::handle(call, req, env).await {
+            Ok(outcome) => answer::bank(outcome),
+            Err(error) => {
+                console_error!("{error}");
+                answer::bank(register::broken())
+            }
+        },
+        Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
+        Route::Unknown => answer::api(Err(answer::not_found()), version),
+    }
+}
+
+/// The database, at this request's time.
+fn open_store(env: &Env) -> worker::Result<Store> {
+    Ok(Store::new(env.d1("DB")?, Now::read()?.timestamp))
+}
+
+/// Random bytes from WebCrypto.
+fn random<const N: usize>() -> worker::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::getrandom(&mut bytes).map_err(|error| worker::Error::RustError(error.to_string()))?;
+    Ok(bytes)
+}

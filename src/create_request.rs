@@ -1,0 +1,345 @@
+//! What a customer's page may ask the Worker to create.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Metadata, ReturnUri, ReturnUriPolicy,
+    ValidationError,
+    metadata::{Scalar, entry_chars},
+};
+
+/// What an operator lets customers create, beyond what the API itself demands.
+#[derive(Clone, Debug, Default)]
+pub struct CreatePolicy {
+    types: Option<Vec<AccountType>>,
+    return_uris: Option<ReturnUriPolicy>,
+}
+
+impl CreatePolicy {
+    /// Only accounts of these types, returning to these addresses.
+    #[must_use]
+    pub const fn new(types: Vec<AccountType>, return_uris: ReturnUriPolicy) -> Self {
+        Self { types: Some(types), return_uris: Some(return_uris) }
+    }
+
+    /// Every direct-debit type and every well-formed address: for a form, which does not know the operator's lists. The
+    /// Worker never uses it.
+    #[must_use]
+    pub const fn unrestricted() -> Self {
+        Self { types: None, return_uris: None }
+    }
+}
+
+/// The Worker's create request: Omise's parameters and `replace_pending`.
+///
+/// ```
+/// use omise_linked_accounts::{CreatePolicy, CreateRequest, Json};
+///
+/// let json = Json::parse(br#"{"type":"direct_debit_scb","return_uri":"https://shop.example/","citizen_id":"12"}"#)?;
+/// let error = CreateRequest::validate(json, &CreatePolicy::unrestricted()).unwrap_err();
+/// assert_eq!(error.issues()[0].field, "citizen_id");
+/// # Ok::<(), omise_linked_accounts::JsonError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateRequest {
+    /// What to ask Omise for.
+    pub params: CreateParams,
+    /// Whether to create another account although one of this type is pending.
+    pub replace_pending: bool,
+}
+
+impl CreateRequest {
+    /// The most characters that a customer's metadata may have: what is left of [`Metadata::MAX_CHARS`] beside the Worker's
+    /// stamp, `,"linked_accounts_attempt":"<22 characters>"`.
+    pub const MAX_METADATA_CHARS: usize = Metadata::MAX_CHARS - (1 + 2 + Metadata::ATTEMPT.len() + 1 + 2 + 22);
+
+    /// Reads a request: an object with `type`, `return_uri` and, optionally, `citizen_id`, `metadata` and
+    /// `replace_pending`. An optional field may be null, which is as if it were absent.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationError`] with every issue at once, in the order of the fields above, unknown fields last.
+    pub fn validate(json: Json, policy: &CreatePolicy) -> Result<Self, ValidationError> {
+        let members = match json {
+            Json::Object(members) => members,
+            other => {
+                let message = format!("expected an object, found {}", other.kind());
+                return Err(Issue::new("", IssueCode::WrongType, message).into());
+            }
+        };
+        let mut fields = Fields::default();
+        let mut strangers = Vec::new();
+        for (name, value) in members {
+            let slot = match name.as_str() {
+                "type" => &mut fields.account_type,
+                "return_uri" => &mut fields.return_uri,
+                "citizen_id" => &mut fields.citizen_id,
+                "metadata" => &mut fields.metadata,
+                "replace_pending" => &mut fields.replace_pending,
+                _ => {
+                    strangers.push(Issue::new(&name, IssueCode::UnknownField, "not a field of this request"));
+                    continue;
+                }
+            };
+            slot.push(value);
+        }
+
+        let mut issues = Vec::new();
+        let account_type = fields.account_type.text("type", true, &mut issues).and_then(|text| {
+            let account_type = AccountType::from(text.as_str());
+            let enabled = policy.types.as_ref().is_none_or(|types| types.contains(&account_type));
+            if account_type.is_direct_debit() && enabled {
+                return Some(account_type);
+            }
+            let types = policy.types.as_deref().unwrap_or(&AccountType::DIRECT_DEBIT);
+            let names: Vec<&str> = types.iter().map(AccountType::as_str).collect();
+            let message = format!("expected one of {}", names.join(", "));
+            issues.push(Issue::new("type", IssueCode::NotSupported, message));
+            None
+        });
+        let return_uri = fields
+            .return_uri
+            .text("return_uri", true, &mut issues)
+            .and_then(|text| check_return_uri(&text, policy).map_err(|issue| issues.push(issue)).ok());
+        let citizen_id = fields.citizen_id.text("citizen_id", false, &mut issues).and_then(|text| {
+            let parsed = CitizenId::parse(&text);
+            parsed.map_err(|e| issues.push(Issue::new("citizen_id", IssueCode::Invalid, e.to_string()))).ok()
+        });
+        let metadata = fields.metadata.take("metadata", &mut issues).map_or_else(Metadata::new, |json| match json {
+            Json::Object(entries) => check_metadata(entries, &mut issues),
+            other => {
+                issues.push(wrong_type("metadata", "an object", &other));
+                Metadata::new()
+            }
+        });
+        let replace_pending = match fields.replace_pending.take("replace_pending", &mut issues) {
+            None => false,
+            Some(Json::Bool(value)) => value,
+            Some(other) => {
+                issues.push(wrong_type("replace_pending", "a boolean", &other));
+                false
+            }
+        };
+        issues.extend(strangers);
+
+        ValidationError::check(issues)?;
+        match (account_type, return_uri) {
+            (Some(account_type), Some(return_uri)) => {
+                Ok(Self { params: CreateParams { account_type, return_uri, citizen_id, metadata }, replace_pending })
+            }
+            // unreachable: a missing field is an issue
+            _ => Err(Issue::new("", IssueCode::Required, "expected type and return_uri").into()),
+        }
+    }
+}
+
+/// The values found for each field: none, one, or more than allowed.
+#[derive(Default)]
+struct Fields {
+    account_type: Field,
+    return_uri: Field,
+    citizen_id: Field,
+    metadata: Field,
+    replace_pending: Field,
+}
+
+#[derive(Default)]
+struct Field(Option<Json>, bool);
+
+impl Field {
+    fn push(&mut self, value: Json) {
+        self.1 |= self.0.replace(value).is_some();
+    }
+
+    /// The one value; `None` where there is none, it is null, or there are several.
+    fn take(self, name: &str, issues: &mut Vec<Issue>) -> Option<Json> {
+        if self.1 {
+            issues.push(Issue::new(name, IssueCode::Duplicate, "the field appears twice"));
+            return None;
+        }
+        self.0.filter(|value| *value != Json::Null)
+    }
+
+    fn text(self, name: &str, required: bool, issues: &mut Vec<Issue>) -> Option<String> {
+        let twice = self.1;
+        match self.take(name, issues) {
+            Some(Json::String(text)) if !(required && text.is_empty()) => Some(text),
+            None if !required || twice => None,
+            None | Some(Json::String(_)) => {
+                issues.push(Issue::new(name, IssueCode::Required, "the field is required"));
+                None
+            }
+            Some(other) => {
+                issues.push(wrong_type(name, "a string", &other));
+                None
+            }
+        }
+    }
+}
+
+fn wrong_type(field: &str, expected: &str, found: &Json) -> Issue {
+    Issue::new(field, IssueCode::WrongType, format!("expected {expected}, found {}", found.kind()))
+}
+
+fn check_return_uri(text: &str, policy: &CreatePolicy) -> Result<ReturnUri, Issue> {
+    let issue = |code, message: String| Issue::new("return_uri", code, message);
+    let uri = ReturnUri::parse(text).map_err(|e| match e {
+        crate::ReturnUriError::TooLong => issue(IssueCode::TooLong, e.to_string()),
+        _ => issue(IssueCode::Invalid, e.to_string()),
+    })?;
+    if uri.has_link_state() {
+        return Err(issue(IssueCode::Reserved, "expected no link_state parameter; the Worker adds its own".to_owned()));
+    }
+    if policy.return_uris.as_ref().is_some_and(|allowed| !allowed.allows(&uri)) {
+        let message = "expected an address on this shop's list of return addresses".to_owned();
+        return Err(issue(IssueCode::NotAllowed, message));
+    }
+    Ok(uri)
+}
+
+fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Metadata {
+    let mut kept: Vec<(Box<str>, Scalar)> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut chars = 2;
+    for (name, value) in entries {
+        let field = format!("metadata.{name}");
+        let mut refuse = |code, message: &str| issues.push(Issue::new(&field, code, message));
+        if name.starts_with(Metadata::RESERVED_PREFIX) {
+            refuse(IssueCode::Reserved, "names that begin with linked_accounts_ are the Worker's own");
+        } else if name.is_empty() || name.contains(['[', ']']) {
+            // the documented form encoding writes metadata[name]
+            refuse(IssueCode::Invalid, "expected a name without square brackets, and not empty");
+        } else if !seen.insert(name.clone()) {
+            refuse(IssueCode::Duplicate, "the name appears twice");
+        } else {
+            let scalar = match value {
+                Json::String(text) => Scalar::String(text.into()),
+                Json::Bool(value) => Scalar::Bool(value),
+                Json::Number(Some(number)) => Scalar::Number(number),
+                Json::Number(None) => {
+                    refuse(
+                        IssueCode::Invalid,
+                        "expected a number that is exact in JavaScript; send longer ones as strings",
+                    );
+                    continue;
+                }
+                other => {
+                    issues.push(wrong_type(&field, "a string, number or boolean", &other));
+                    continue;
+                }
+            };
+            chars += entry_chars(&name, &scalar) + usize::from(!kept.is_empty());
+            kept.push((name.into(), scalar));
+        }
+    }
+    if chars > CreateRequest::MAX_METADATA_CHARS {
+        let message =
+            format!("expected at most {} characters of JSON, found {chars}", CreateRequest::MAX_METADATA_CHARS);
+        issues.push(Issue::new("metadata", IssueCode::TooLong, message));
+    }
+    Metadata::from_checked(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Mode;
+
+    fn policy() -> CreatePolicy {
+        let prefix = ReturnUri::parse("https://shop.example/return").unwrap();
+        CreatePolicy::new(vec![AccountType::DirectDebitScb], ReturnUriPolicy::new([prefix], Mode::Live))
+    }
+
+    fn issues(json: &str) -> Vec<(String, IssueCode)> {
+        let json = Json::parse(json.as_bytes()).unwrap();
+        match CreateRequest::validate(json, &policy()) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.into_issues().into_iter().map(|i| (i.field, i.code)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_good_request() {
+        let json = br#"{"type":"direct_debit_scb","return_uri":"https://shop.example/return?a=1","citizen_id":null,
+            "metadata":{"order":17,"gift":true,"__proto__":"x"},"replace_pending":true}"#;
+        let request = CreateRequest::validate(Json::parse(json).unwrap(), &policy()).unwrap();
+        assert!(request.replace_pending);
+        assert_eq!(request.params.citizen_id, None);
+        assert_eq!(
+            serde_json::to_string(&request.params.metadata).unwrap(),
+            r#"{"order":17,"gift":true,"__proto__":"x"}"#
+        );
+    }
+
+    #[test]
+    fn all_issues_at_once_in_field_order() {
+        use IssueCode as C;
+        let found = issues(
+            r#"{"livemode":true,"replace_pending":"yes","metadata":{"a":null,"b":{},"linked_accounts_x":1,"c[d]":1,"e":1,"e":2,
+            "n":9007199254740993},"citizen_id":7,"return_uri":"https://evil.example/return","type":"direct_debit_bbl"}"#,
+        );
+        let expected = [
+            ("type", C::NotSupported),
+            ("return_uri", C::NotAllowed),
+            ("citizen_id", C::WrongType),
+            ("metadata.a", C::WrongType),
+            ("metadata.b", C::WrongType),
+            ("metadata.linked_accounts_x", C::Reserved),
+            ("metadata.c[d]", C::Invalid),
+            ("metadata.e", C::Duplicate),
+            ("metadata.n", C::Invalid),
+            ("replace_pending", C::WrongType),
+            ("livemode", C::UnknownField),
+        ];
+        assert_eq!(found, expected.map(|(field, code)| (field.to_owned(), code)));
+    }
+
+    #[test]
+    fn one_issue_each() {
+        use IssueCode as C;
+        let good = r#""type":"direct_debit_scb","return_uri":"https://shop.example/return""#;
+        let long =
+            format!("{{{good},\"metadata\":{{\"k\":\"{}\"}}}}", "a".repeat(CreateRequest::MAX_METADATA_CHARS - 7));
+        for (json, field, code) in [
+            ("[]", "", C::WrongType),
+            (r#"{"return_uri":"https://shop.example/return"}"#, "type", C::Required),
+            (r#"{"type":"","return_uri":"https://shop.example/return"}"#, "type", C::Required),
+            (r#"{"type":null,"return_uri":"https://shop.example/return"}"#, "type", C::Required),
+            (r#"{"type":"direct_debit_scb"}"#, "return_uri", C::Required),
+            (r#"{"type":"direct_debit_scb","return_uri":"/return"}"#, "return_uri", C::Invalid),
+            (
+                r#"{"type":"direct_debit_scb","return_uri":"https://shop.example/return?link_state=x"}"#,
+                "return_uri",
+                C::Reserved,
+            ),
+            (&format!(r#"{{{good},"type":"direct_debit_scb"}}"#), "type", C::Duplicate),
+            (&format!(r#"{{{good},"metadata":"x"}}"#), "metadata", C::WrongType),
+            (&format!(r#"{{{good},"metadata":{{"":1}}}}"#), "metadata.", C::Invalid),
+            (&format!(r#"{{{good},"citizen_id":"1101700230709"}}"#), "citizen_id", C::Invalid),
+            (&long, "metadata", C::TooLong),
+        ] {
+            assert_eq!(issues(json), [(field.to_owned(), code)], "{json:.80}");
+        }
+        assert_eq!(issues(&long.replace("aa\"", "a\"")), []);
+    }
+
+    #[test]
+    fn the_longest_metadata_fits_with_the_stamp() {
+        let text = "a".repeat(CreateRequest::MAX_METADATA_CHARS - 8);
+        let mut metadata = check_metadata(vec![("k".to_owned(), Json::String(text))], &mut Vec::new());
+        assert_eq!(metadata.json_chars(), CreateRequest::MAX_METADATA_CHARS);
+        metadata.insert(Metadata::ATTEMPT, Scalar::from("A".repeat(22).as_str())).unwrap();
+        assert_eq!(metadata.json_chars(), Metadata::MAX_CHARS);
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_that_would_change_is_refused(n in 9_007_199_254_740_992_u64..) {
+            let json = format!(r#"{{"type":"direct_debit_scb","return_uri":"https://shop.example/return","metadata":{{"n":{n}}}}}"#);
+            prop_assert_eq!(issues(&json), [("metadata.n".to_owned(), IssueCode::Invalid)]);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What is wrong with an input, field by field.
+
+use std::{error::Error, fmt};
+
+use serde::Serialize;
+
+/// One thing that is wrong with an input, in the shape a form can show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Issue {
+    /// The field, by its wire name; an entry of metadata is `metadata.name`.
+    pub field: String,
+    /// What is wrong, for programs.
+    pub code: IssueCode,
+    /// What is wrong and what was expected, in English, without the value.
+    pub message: String,
+}
+
+impl Issue {
+    /// An issue with `field`. Control characters are dropped from the name, which may be a stranger's, and it is cut at 100
+    /// characters.
+    #[must_use]
+    pub fn new(field: &str, code: IssueCode, message: impl Into<String>) -> Self {
+        let field = field.chars().filter(|c| !c.is_control()).take(100).collect();
+        Self { field, code, message: message.into() }
+    }
+}
+
+/// The kind of an [`Issue`]: stable words that programs may compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IssueCode {
+    /// A required field is missing or empty.
+    Required,
+    /// The value has the wrong JSON type.
+    WrongType,
+    /// The field is not one of the request's.
+    UnknownField,
+    /// The field appears twice.
+    Duplicate,
+    /// The value is not of the expected form.
+    Invalid,
+    /// The value is longer than allowed.
+    TooLong,
+    /// The account type cannot be created here.
+    NotSupported,
+    /// The address is well-formed but not on the operator's list.
+    NotAllowed,
+    /// The name is reserved for the Worker.
+    Reserved,
+}
+
+/// Everything that is wrong with an input, at once, in field order; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidationError(Vec<Issue>);
+
+impl ValidationError {
+    /// `Err` with the issues, or `Ok` where there are none.
+    pub(crate) fn check(issues: Vec<Issue>) -> Result<(), Self> {
+        if issues.is_empty() { Ok(()) } else { Err(Self(issues)) }
+    }
+
+    /// The issues, in field order.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        &self.0
+    }
+
+    /// The issues, in field order.
+    #[must_use]
+    pub fn into_issues(self) -> Vec<Issue> {
+        self.0
+    }
+}
+
+impl From<Issue> for ValidationError {
+    fn from(issue: Issue) -> Self {
+        Self(vec![issue])
+    }
+}
+
+impl fmt::Display for ValidationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, issue) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}{}: {}", issue.field, issue.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ValidationError {}

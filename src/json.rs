@@ -1,0 +1,174 @@
+//! JSON as a stranger sends it.
+
+use std::{error::Error, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::Number;
+
+/// A JSON value from outside, before any rule is applied: members keep their order and their duplicates, so that the rules
+/// can name them.
+///
+/// An array's elements are dropped, since nothing that we read is an array. Work is linear in the text, whose size the
+/// reader caps; nesting is capped at 128 levels by `serde_json`.
+///
+/// ```
+/// use omise_linked_accounts::Json;
+///
+/// let Json::Object(members) = Json::parse(br#"{"type":"a","type":"b"}"#)? else { unreachable!() };
+/// assert_eq!(members.len(), 2);
+/// # Ok::<(), omise_linked_accounts::JsonError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number; `None` where JavaScript could not carry it without loss.
+    Number(Option<Number>),
+    /// A string.
+    String(String),
+    /// An array, its elements dropped.
+    Array,
+    /// An object.
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Parses exactly one JSON text (RFC 8259) in UTF-8, without a byte order mark.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] with line and column.
+    pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+        serde_json::from_slice(bytes).map_err(|e| JsonError { line: e.line(), column: e.column() })
+    }
+
+    /// What this is, as a sentence can name it: `a string`, `an object`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Number(Number::from_i64(value)))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Number(i64::try_from(value).ok().and_then(Number::from_i64)))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                Ok(Json::Number(Number::from_f64(value)))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::String(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Json, E> {
+                Ok(Json::String(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Json::Array)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Json::Object(members))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// The text is not JSON. It names the place and never repeats the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    line: usize,
+    column: usize,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected JSON; reading stopped at line {} column {}", self.line, self.column)
+    }
+}
+
+impl Error for JsonError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        let deep = "[".repeat(10_000);
+        for text in ["", " ", "{", "{}{}", "NaN", "\u{feff}{}", "{'a':1}", r#""\ud800""#, "1e400", "{\"a\":1,}", &deep]
+        {
+            assert!(Json::parse(text.as_bytes()).is_err(), "{text:.20}");
+        }
+        assert!(Json::parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn numbers_that_javascript_would_change_are_marked() {
+        for (text, kept) in [
+            ("9007199254740991", true),
+            ("9007199254740992", false),
+            ("-9007199254740991", true),
+            ("18446744073709551616", false),
+            ("0.5", true),
+        ] {
+            let Json::Number(number) = Json::parse(text.as_bytes()).unwrap() else { panic!("{text}") };
+            assert_eq!(number.is_some(), kept, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let ours = Json::parse(&bytes).is_ok();
+            prop_assert_eq!(ours, serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Types, rules and codecs for Omise's linked-account API: linking a customer's Thai bank account for direct debit.
+//!
+//! **In scope:** what an account, an id, a status, a `return_uri`, a citizen id or a piece of metadata may be; what each
+//! endpoint's request and answer look like on the wire; which errors exist and what they mean.
+//!
+//! **Out of scope:** I/O, clocks, randomness, storage. Whoever owns the socket and the clock (a Worker, a browser, a
+//! backend) passes bytes and times in and acts on the answer.
+//!
+//! Each Omise endpoint is a module with four pure functions — `encode_request`, `decode_request`, `encode_response`,
+//! `decode_response` — so that a client, an emulator and their tests share one codec:
+//!
+//! | endpoint | module |
+//! |---|---|
+//! | `POST /linked_accounts` | [`create`] |
+//! | `GET /linked_accounts/:id` | [`retrieve`] |
+//! | `DELETE /linked_accounts/:id` | [`delete`] |
+//!
+//! # Example
+//!
+//! ```
+//! use omise_linked_accounts::{AccountType, CreateParams, Mode, ReturnUri, create};
+//!
+//! let params = CreateParams::new(
+//!     AccountType::DirectDebitKbank,
+//!     ReturnUri::parse("https://shop.example/return")?,
+//! );
+//! let request = create::encode_request(&params);
+//! assert_eq!(request.path, "/linked_accounts");
+//! assert_eq!(
+//!     request.body.as_deref(),
+//!     Some("type=direct_debit_kbank&return_uri=https%3A%2F%2Fshop.example%2Freturn"),
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate is not made or endorsed by Omise. Its rules come from Omise's public documentation; where documents
+//! disagree it is strict in what it sends and tolerant in what it reads.
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod account_type;
+mod api_error;
+mod bank;
+mod citizen_id;
+pub mod create;
+mod create_request;
+pub mod delete;
+mod error_answer;
+mod id;
+mod issue;
+mod json;
+mod link_state;
+mod metadata;
+mod mode;
+pub mod poll;
+mod raw_metadata;
+mod reason;
+mod request;
+mod response;
+pub mod retrieve;
+mod return_uri;
+mod secret_key;
+mod status;
+mod timestamp;
+
+#[cfg(feature = "js")]
+pub mod js;
+
+pub use account::LinkedAccount;
+pub use account_type::AccountType;
+pub use api_error::{ApiError, ErrorBody, ErrorCode};
+pub use bank::Bank;
+pub use citizen_id::{CitizenId, CitizenIdError};
+pub use create::CreateParams;
+pub use create_request::{CreatePolicy, CreateRequest};
+pub use error_answer::ErrorAnswer;
+pub use id::{IdError, LinkedAccountId};
+pub use issue::{Issue, IssueCode, ValidationError};
+pub use json::{Json, JsonError};
+pub use link_state::{LinkState, LinkStateError};
+pub use metadata::{Metadata, MetadataError, Number, Scalar};
+pub use mode::Mode;
+pub use raw_metadata::RawMetadata;
+pub use reason::Reason;
+pub use request::{DecodeRequestError, Method, Request};
+pub use response::ResponseError;
+pub use return_uri::{ReturnUri, ReturnUriError, ReturnUriPolicy};
+pub use secret_key::{SecretKey, SecretKeyError};
+pub use status::Status;
+pub use timestamp::{Timestamp, TimestampError};

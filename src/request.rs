@@ -1,0 +1,63 @@
+//! A request to Omise, without the socket.
+
+use std::{error::Error, fmt};
+
+/// The HTTP method of a [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// GET: safe and idempotent (RFC 9110 §9.2).
+    Get,
+    /// POST: neither; never sent twice once bytes may have left.
+    Post,
+    /// DELETE: idempotent.
+    Delete,
+}
+
+impl Method {
+    /// The method as HTTP writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request to Omise: everything but the host and the `Authorization` header.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, beginning with `/`; nothing in it needs encoding.
+    pub path: String,
+    /// The body, `application/x-www-form-urlencoded` as documented; `None` where the endpoint has none.
+    pub body: Option<String>,
+}
+
+impl Request {
+    pub(crate) const fn new(method: Method, path: String, body: Option<String>) -> Self {
+        Self { method, path, body }
+    }
+}
+
+/// Prints no body: it may carry a citizen id.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.as_str(), self.path)
+    }
+}
+
+/// A request that an emulator of Omise cannot read. It never repeats the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeRequestError(pub(crate) &'static str);
+
+impl fmt::Display for DecodeRequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for DecodeRequestError {}

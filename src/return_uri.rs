@@ -1,0 +1,421 @@
+//! Where the customer comes back to, and which such addresses an operator allows.
+
+use std::{error::Error, fmt};
+
+use fluent_uri::Uri;
+
+use crate::{LinkState, Mode};
+
+/// An address to which a customer may be sent back: `https`, or `http` on a loopback host.
+///
+/// Only what every parser reads the same way is accepted: printable ASCII, lower-case scheme, a host of plain labels, a
+/// canonical IPv4 address or `[::1]`, no user info, no fragment, no dot segments (encoded or not), no encoded slash,
+/// backslash or control. [`ReturnUri::as_str`] is re-serialised: host in lower case, default port dropped, empty path `/`.
+///
+/// ```
+/// use omise_linked_accounts::ReturnUri;
+///
+/// let uri = ReturnUri::parse("https://Shop.example:443?order=7")?;
+/// assert_eq!(uri.as_str(), "https://shop.example/?order=7");
+/// assert!(ReturnUri::parse("https://shop.example\\@evil.example/").is_err());
+/// # Ok::<(), omise_linked_accounts::ReturnUriError>(())
+/// ```
+///
+/// Source: Omise "Linked Account Object API", parameter `return_uri`; RFC 3986; the WHATWG URL standard for what browsers do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnUri {
+    text: Box<str>,
+    /// `text[..origin]` is scheme, host and port.
+    origin: usize,
+    /// `text[origin..path]` is the path; what follows is the query with its `?`.
+    path: usize,
+}
+
+impl ReturnUri {
+    /// The longest address that is read, in bytes: what browsers and servers are known to carry without trouble.
+    pub const MAX_LEN: usize = 2_048;
+
+    /// Parses an address.
+    ///
+    /// # Errors
+    ///
+    /// [`ReturnUriError`], which says what was expected.
+    pub fn parse(text: &str) -> Result<Self, ReturnUriError> {
+        if text.len() > Self::MAX_LEN {
+            return Err(ReturnUriError::TooLong);
+        }
+        let uri = Uri::parse(text).map_err(|_| ReturnUriError::Syntax)?;
+        let scheme = uri.scheme().as_str();
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => return Err(ReturnUriError::Scheme),
+        };
+        let authority = uri.authority().ok_or(ReturnUriError::Syntax)?;
+        if authority.userinfo().is_some() {
+            return Err(ReturnUriError::UserInfo);
+        }
+        if uri.fragment().is_some() {
+            return Err(ReturnUriError::Fragment);
+        }
+        let host = authority.host().to_ascii_lowercase();
+        let loopback = match classify(&host) {
+            Some(HostKind::Loopback) => true,
+            Some(HostKind::Other) => false,
+            None => return Err(ReturnUriError::Host),
+        };
+        if scheme == "http" && !loopback {
+            return Err(ReturnUriError::Scheme);
+        }
+        let path = match uri.path().as_str() {
+            "" => "/",
+            path => path,
+        };
+        if !path_is_plain(path) {
+            return Err(ReturnUriError::Path);
+        }
+
+        let mut out = format!("{scheme}://{host}");
+        if let Some(port) = authority.port() {
+            let number: u16 = port.as_str().parse().map_err(|_| ReturnUriError::Port)?;
+            if number == 0 || port.as_str().starts_with('0') {
+                return Err(ReturnUriError::Port);
+            }
+            if number != default_port {
+                out.push(':');
+                out.push_str(port.as_str());
+            }
+        }
+        let origin = out.len();
+        out.push_str(path);
+        let path = out.len();
+        if let Some(query) = uri.query() {
+            out.push('?');
+            out.push_str(query.as_str());
+        }
+        Ok(Self { text: out.into(), origin, path })
+    }
+
+    /// The address in its re-serialised form: the only form that leaves.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Scheme, host and port, as in an `Origin` header.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.text.get(..self.origin).unwrap_or_default()
+    }
+
+    /// The path, beginning with `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.text.get(self.origin..self.path).unwrap_or_default()
+    }
+
+    /// The query without its `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.text.get(self.path..)?.strip_prefix('?')
+    }
+
+    /// Whether this is plain http, which [`ReturnUri::parse`] admits on loopback hosts only.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        self.text.starts_with("http:")
+    }
+
+    /// Whether the query already has a `link_state` parameter, which is the Worker's to add.
+    #[must_use]
+    pub fn has_link_state(&self) -> bool {
+        let query = self.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == LinkState::PARAMETER)
+    }
+
+    /// This address with the `link_state` parameter appended.
+    #[must_use]
+    pub fn with_link_state(&self, state: &LinkState) -> Self {
+        let separator = match self.query() {
+            None => "?",
+            Some("") => "",
+            Some(_) => "&",
+        };
+        let text = format!("{}{separator}{}={}", self.text, LinkState::PARAMETER, state.expose());
+        Self { text: text.into(), ..*self }
+    }
+
+    /// `text` without the `link_state` that [`ReturnUri::with_link_state`] appended; as it is where there is none.
+    #[must_use]
+    pub fn strip_link_state(text: &str) -> &str {
+        let Some((before, state)) = text.rsplit_once("link_state=") else { return text };
+        if LinkState::parse(state).is_err() {
+            return text;
+        }
+        match before.strip_suffix('&') {
+            Some(rest) => rest,
+            None => before.strip_suffix('?').unwrap_or(text),
+        }
+    }
+}
+
+enum HostKind {
+    Loopback,
+    Other,
+}
+
+/// What kind of host a lower-case host is; `None` where two parsers could disagree about it.
+fn classify(host: &str) -> Option<HostKind> {
+    if host == "[::1]" || host == "localhost" {
+        return Some(HostKind::Loopback);
+    }
+    let label = |l: &str| {
+        !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    // an empty last label is a trailing dot
+    if host.len() > 253 || !host.split('.').all(label) {
+        return None;
+    }
+    let last = host.rsplit('.').next()?;
+    // WHATWG reads a host as an IPv4 address when its last label is a number (octal and hexadecimal too)
+    if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
+        let address: std::net::Ipv4Addr = host.parse().ok()?;
+        return Some(if address.is_loopback() { HostKind::Loopback } else { HostKind::Other });
+    }
+    // punycode that is not valid is read by some parsers and refused by others; a plain label is enough
+    if host.split('.').any(|l| l.starts_with("xn--")) {
+        return None;
+    }
+    Some(HostKind::Other)
+}
+
+/// Whether a path has no dot segment and no encoded slash, backslash, dot or control, which parsers treat differently.
+fn path_is_plain(path: &str) -> bool {
+    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    let encoded = path.split('%').skip(1).any(|rest| {
+        let byte = rest.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        byte.is_none_or(|b| b < 0x20 || b == 0x7f || matches!(b, b'/' | b'\\' | b'.' | b'%'))
+    });
+    !dots && !encoded
+}
+
+/// Why a text is not an address to return to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReturnUriError {
+    /// Not an absolute URI of RFC 3986.
+    Syntax,
+    /// Longer than [`ReturnUri::MAX_LEN`] bytes.
+    TooLong,
+    /// Neither https nor http on a loopback host.
+    Scheme,
+    /// It carries a user name.
+    UserInfo,
+    /// It carries a fragment.
+    Fragment,
+    /// A host that two parsers could read differently.
+    Host,
+    /// A port outside 1 to 65535, or with leading zeros.
+    Port,
+    /// Dot segments or encoded separators in the path.
+    Path,
+}
+
+impl fmt::Display for ReturnUriError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Syntax => "expected an absolute URI such as https://shop.example/return",
+            Self::TooLong => "expected at most 2048 bytes",
+            Self::Scheme => "expected https, or http on a loopback host",
+            Self::UserInfo => "expected no user name before the host",
+            Self::Fragment => "expected no fragment (#…)",
+            Self::Host => {
+                "expected a host of lower-case letters, digits and hyphens, or an IP address in its plain form"
+            }
+            Self::Port => "expected a port from 1 to 65535",
+            Self::Path => {
+                "expected a path without dot segments and without encoded slashes, dots, percent signs or controls"
+            }
+        })
+    }
+}
+
+impl Error for ReturnUriError {}
+
+/// The addresses that an operator allows: each an origin and a path prefix that ends on a segment boundary.
+///
+/// ```
+/// use omise_linked_accounts::{Mode, ReturnUri, ReturnUriPolicy};
+///
+/// let policy = ReturnUriPolicy::new([ReturnUri::parse("https://shop.example/return")?], Mode::Live);
+/// assert!(policy.allows(&ReturnUri::parse("https://shop.example/return/7?a=b")?));
+/// assert!(!policy.allows(&ReturnUri::parse("https://shop.example/returns")?));
+/// # Ok::<(), omise_linked_accounts::ReturnUriError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReturnUriPolicy {
+    prefixes: Vec<ReturnUri>,
+    mode: Mode,
+}
+
+impl ReturnUriPolicy {
+    /// A policy for keys of `mode`: http is for test keys only.
+    #[must_use]
+    pub fn new(prefixes: impl IntoIterator<Item = ReturnUri>, mode: Mode) -> Self {
+        Self { prefixes: prefixes.into_iter().collect(), mode }
+    }
+
+    /// Whether a customer may be sent to `uri`.
+    #[must_use]
+    pub fn allows(&self, uri: &ReturnUri) -> bool {
+        let within = |prefix: &ReturnUri| {
+            let path = prefix.path().trim_end_matches('/');
+            prefix.origin() == uri.origin()
+                && uri.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        !(uri.is_http() && self.mode.is_live()) && self.prefixes.iter().any(within)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_leaves_is_reserialised() {
+        for (text, kept) in [
+            ("https://shop.example", "https://shop.example/"),
+            ("https://SHOP.example/A", "https://shop.example/A"),
+            ("https://shop.example:443/return", "https://shop.example/return"),
+            ("https://shop.example:8443/return?a=b&c=%20", "https://shop.example:8443/return?a=b&c=%20"),
+            ("http://127.0.0.1:8789/return", "http://127.0.0.1:8789/return"),
+            ("http://localhost:80/", "http://localhost/"),
+            ("http://[::1]:3000/", "http://[::1]:3000/"),
+            ("https://203.0.113.7/x", "https://203.0.113.7/x"),
+            ("https://shop.example/?", "https://shop.example/?"),
+            ("https://shop.example//a/%E0%B8%81", "https://shop.example//a/%E0%B8%81"),
+        ] {
+            let uri = ReturnUri::parse(text).unwrap();
+            assert_eq!(uri.as_str(), kept, "{text}");
+            assert_eq!(ReturnUri::parse(kept).unwrap(), uri, "{text}");
+        }
+    }
+
+    #[test]
+    fn refused() {
+        use ReturnUriError as E;
+        let long = format!("https://shop.example/{}", "a".repeat(ReturnUri::MAX_LEN));
+        for (text, error) in [
+            ("", E::Syntax),
+            ("/return", E::Syntax),
+            ("shop.example/return", E::Syntax),
+            ("https:shop.example", E::Syntax),
+            ("https:///return", E::Host),
+            ("https://", E::Host),
+            ("HTTPS://shop.example/", E::Scheme),
+            ("javascript://shop.example/%0aalert(1)", E::Scheme),
+            ("data:text/html,x", E::Scheme),
+            ("ftp://shop.example/", E::Scheme),
+            ("http://shop.example/", E::Scheme),
+            ("http://127.0.0.1.shop.example/", E::Scheme),
+            ("https://shop.example\\@evil.example/", E::Syntax),
+            ("https://user@shop.example/", E::UserInfo),
+            ("https://@shop.example/", E::UserInfo),
+            ("https://shop.example/#x", E::Fragment),
+            ("https://shop.example./", E::Host),
+            ("https://shop..example/", E::Host),
+            ("https://%73hop.example/", E::Host),
+            ("https://shop_.example/", E::Host),
+            ("https://2130706433/", E::Host),
+            ("https://0x7f.1/", E::Host),
+            ("https://0177.0.0.1/", E::Host),
+            ("https://127.1/", E::Host),
+            ("https://[::ffff:127.0.0.1]/", E::Host),
+            ("https://[fe80::1]/", E::Host),
+            ("https://xn--hop-ehd.example/", E::Host),
+            ("https://ѕhop.example/", E::Syntax),
+            ("https://shop.example:0/", E::Port),
+            ("https://shop.example:/", E::Port),
+            ("https://shop.example:0443/", E::Port),
+            ("https://shop.example:65536/", E::Port),
+            ("https://shop.example/a/../b", E::Path),
+            ("https://shop.example/a/%2e%2E/b", E::Path),
+            ("https://shop.example/a%2fb", E::Path),
+            ("https://shop.example/a%5Cb", E::Path),
+            ("https://shop.example/a%00", E::Path),
+            ("https://shop.example/a%252e", E::Path),
+            ("https://shop.example/a\tb", E::Syntax),
+            ("ht\ntps://shop.example/", E::Syntax),
+            ("https://shop.example/ a", E::Syntax),
+            (" https://shop.example/", E::Syntax),
+            (&long, E::TooLong),
+        ] {
+            assert_eq!(ReturnUri::parse(text).unwrap_err(), error, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn policy() {
+        let uri = |text| ReturnUri::parse(text).unwrap();
+        let live =
+            ReturnUriPolicy::new([uri("https://shop.example/return"), uri("https://m.shop.example/")], Mode::Live);
+        for (text, allowed) in [
+            ("https://shop.example/return", true),
+            ("https://shop.example/return/", true),
+            ("https://shop.example/return?x=1", true),
+            ("https://shop.example/return/deep/er", true),
+            ("https://shop.example/returned", false),
+            ("https://shop.example/", false),
+            ("https://shop.example:8443/return", false),
+            ("https://shop.example.evil.example/return", false),
+            ("https://m.shop.example/anything", true),
+            ("http://127.0.0.1/return", false),
+        ] {
+            assert_eq!(live.allows(&uri(text)), allowed, "{text}");
+        }
+        let local = [uri("http://127.0.0.1:8789/return")];
+        assert!(ReturnUriPolicy::new(local.clone(), Mode::Test).allows(&uri("http://127.0.0.1:8789/return")));
+        assert!(!ReturnUriPolicy::new(local, Mode::Live).allows(&uri("http://127.0.0.1:8789/return")));
+    }
+
+    #[test]
+    fn link_state_of_ones_own_is_seen_however_it_is_encoded() {
+        for (query, found) in
+            [("link_state=x", true), ("a=1&link%5Fstate=x", true), ("link_states=x", false), ("", false)]
+        {
+            let uri = ReturnUri::parse(&format!("https://shop.example/?{query}")).unwrap();
+            assert_eq!(uri.has_link_state(), found, "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in any::<String>()) {
+            let _ = ReturnUri::parse(&text);
+        }
+
+        #[test]
+        fn reading_what_was_written_changes_nothing(
+            text in "https?://([a-z0-9.-]{1,12}|127\\.0\\.0\\.1|localhost|\\[::1\\])(:[0-9]{1,5})?(/[a-zA-Z0-9%./_-]{0,12})?(\\?[a-z=&%0-9]{0,8})?"
+        ) {
+            if let Ok(uri) = ReturnUri::parse(&text) {
+                prop_assert_eq!(&ReturnUri::parse(uri.as_str()).unwrap(), &uri);
+                prop_assert_eq!(format!("{}{}", uri.origin(), uri.path()), uri.as_str().split('?').next().unwrap());
+            }
+        }
+
+        #[test]
+        fn link_state_comes_off_again(query in proptest::option::of("[a-z=&]{0,10}"), bytes in any::<[u8; 16]>()) {
+            let text = format!("https://shop.example/r{}", query.map(|q| format!("?{q}")).unwrap_or_default());
+            let uri = ReturnUri::parse(&text).unwrap();
+            let with = uri.with_link_state(&LinkState::from_random(bytes));
+            prop_assert!(with.has_link_state());
+            prop_assert_eq!(ReturnUri::parse(with.as_str()).unwrap(), with.clone());
+            let back = ReturnUri::strip_link_state(with.as_str());
+            // an empty query cannot be told from none
+            prop_assert_eq!(back, uri.as_str().trim_end_matches('?'));
+        }
+    }
+}

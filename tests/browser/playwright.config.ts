@@ -1,0 +1,30 @@
+import { defineConfig, devices } from "@playwright/test";
+
+// `cargo xtask test --only browser` names the browser; by hand: CHROMIUM=/usr/bin/chromium.
+const { CHROMIUM, CHROMIUM_FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic" } = process.env;
+
+export default defineConfig({
+  testDir: ".",
+  testMatch: "*.spec.ts",
+  outputDir: "../../target/playwright",
+  // The specs share one stack and two cores.
+  workers: 1,
+  fullyParallel: false,
+  // A journey that passes on the second try is a journey that fails.
+  retries: 0,
+  forbidOnly: true,
+  reporter: "list",
+  timeout: 60_000,
+  use: {
+    locale: "en-GB",
+    timezoneId: "Asia/Bangkok",
+    trace: "off",
+    launchOptions: {
+      ...(CHROMIUM && { executablePath: CHROMIUM }),
+      args: CHROMIUM_FLAGS.split(" "),
+    },
+  },
+  projects: [
+    { name: "desktop", use: { ...devices["Desktop Chrome"], viewport: { width: 1280, height: 800 } } },
+  ],
+});

@@ -1,0 +1,5 @@
+//! The JavaScript surface in Node.
+
+#![cfg(all(target_arch = "wasm32", feature = "js"))]
+
+mod js;

@@ -1,0 +1,71 @@
+// A Worker that is not configured says what is missing, and serves nothing.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Bindings, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { assertError, Customer, issuesOf } from "./support.ts";
+
+async function faultsWith(bindings: Bindings): Promise<string[]> {
+  const secrets = randomSecrets();
+  const storefrontUrl = "http://127.0.0.1:1";
+  const worker = await startWorker({ omiseUrl: "http://127.0.0.1:2", storefrontUrl, secrets, bindings });
+  try {
+    const session = {
+      alg: "HS256",
+      secret: secrets.SESSION_SECRET,
+      iss: storefrontUrl,
+      aud: worker.url,
+    } as const;
+    const me = new Customer(worker.url, session);
+    assert.equal((await me.fetch("GET", "/health")).status, 200, "alive all the same");
+    const answer = await me.create();
+    assertError(answer, 503, "misconfigured");
+    const text = JSON.stringify(answer.body);
+    for (const secret of Object.values(secrets)) assert.ok(!text.includes(secret));
+    return issuesOf(answer);
+  } finally {
+    await worker.dispose();
+  }
+}
+
+test("every missing or blank setting is named at once", async () => {
+  const bindings = {
+    OMISE_SECRET_KEY: undefined,
+    SESSION_SECRET: "",
+    RETURN_URIS: " ",
+    ALLOWED_ORIGINS: undefined,
+  };
+  assert.deepEqual(await faultsWith(bindings), [
+    "OMISE_SECRET_KEY required",
+    "ALLOWED_ORIGINS required",
+    "RETURN_URIS required",
+    "SESSION_SECRET required",
+  ]);
+});
+
+test("a live key is not sent to anything but Omise over https", async () => {
+  const live = ["skey", "5xuy4w91xqz7d1w9u0t"].join("_");
+  assert.deepEqual(await faultsWith({ OMISE_SECRET_KEY: live }), [
+    "OMISE_API_URL invalid",
+    "ALLOWED_ORIGINS invalid",
+    "RETURN_URIS invalid",
+    "REGISTRATION_ORIGINS invalid",
+  ]);
+});
+
+test("wrong and contradictory settings are named", async () => {
+  const same = "0123456789abcdef0123456789abcdef";
+  const bindings = {
+    OMISE_SECRET_KEY: "pkey_test_5xuy4w91xqz7d1w9u0t",
+    OMISE_API_URL: "http://api.omise.co",
+    ALLOWED_ORIGINS: "*",
+    SESSION_SECRET: same,
+    FINGERPRINT_KEY: same,
+  };
+  assert.deepEqual(await faultsWith(bindings), [
+    "OMISE_SECRET_KEY invalid",
+    "OMISE_API_URL invalid",
+    "ALLOWED_ORIGINS invalid",
+    "FINGERPRINT_KEY invalid",
+  ]);
+});

@@ -1,0 +1,249 @@
+// Omise slow, broken or strange: what the customer sees, and that nothing is created twice.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, beforeEach, test } from "node:test";
+import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { account, assertError, Customer, FakeOmise } from "./support.ts";
+
+const omise = new FakeOmise();
+const secrets = randomSecrets();
+const storefrontUrl = "http://127.0.0.1:1";
+const lines: string[] = [];
+let worker: Running;
+let omiseUrl: string;
+let me: Customer;
+
+before(async () => {
+  omiseUrl = await omise.start();
+  worker = await startWorker({
+    omiseUrl,
+    storefrontUrl,
+    secrets,
+    bindings: { UPSTREAM_DEADLINE_MS: "500" },
+    log: (line) => lines.push(line),
+  });
+});
+after(async () => {
+  await worker?.dispose();
+  await omise.stop();
+});
+beforeEach(() => {
+  omise.requests.length = 0;
+  const session = {
+    alg: "HS256",
+    secret: secrets.SESSION_SECRET,
+    iss: storefrontUrl,
+    aud: worker.url,
+  } as const;
+  me = new Customer(worker.url, session, { sub: randomUUID() });
+});
+
+const json =
+  (status: number, body: unknown): FakeOmise["answer"] =>
+  (_, response) => {
+    response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+  };
+const good = (overrides: Record<string, unknown> = {}) =>
+  account({ registration_uri: `${omiseUrl}/register`, ...overrides });
+const omiseError = (code: string, message: string) => ({ object: "error", location: "x", code, message });
+
+/** Answers that leave it open whether an account was made. */
+const DOUBTFUL: [string, FakeOmise["answer"]][] = [
+  ["hangs", () => {}],
+  [
+    "hangs amid the body",
+    (_, response) => void response.writeHead(200, { "Content-Length": "100" }).write("{"),
+  ],
+  ["resets", (request) => void request.socket.destroy()],
+  ["500, the Rails way", json(500, { status: 500, error: "Internal Server Error" })],
+  ["503, HTML", (_, response) => void response.writeHead(503).end("<html>")],
+  ["200, HTML", (_, response) => void response.writeHead(200).end("<html>")],
+  [
+    "200, cut short",
+    (_, response) => void response.writeHead(200).end('{"object":"linked_account","id":"lnac_'),
+  ],
+  ["200, another object", json(200, { object: "customer", id: "cust_test_1" })],
+  ["302", (_, response) => void response.writeHead(302, { Location: `${omiseUrl}/elsewhere` }).end()],
+  ["too large", (_, response) => void response.writeHead(200).end(`"${"x".repeat(2 * 1024 * 1024)}"`)],
+];
+
+test("a create is sent once, form-encoded, with a fixed list of headers", async () => {
+  omise.answer = (_, response, body) =>
+    json(200, good({ return_uri: new URLSearchParams(body).get("return_uri") }))(_, response, body);
+  const key = randomUUID();
+  const answer = await me.json(
+    "/linked_accounts",
+    {
+      type: "direct_debit_scb",
+      return_uri: `${storefrontUrl}/return?a=b`,
+      citizen_id: "AA1234567",
+      metadata: { order: "กขค" },
+    },
+    { "Idempotency-Key": key, "Omise-Version": "2014-07-27", "X-Forwarded-For": "1.2.3.4", Cookie: "a=b" },
+  );
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal(omise.requests.length, 1);
+  const [sent] = omise.requests;
+  assert.ok(sent);
+  assert.equal(`${sent.method} ${sent.path}`, "POST /linked_accounts");
+  const form = new URLSearchParams(sent.body);
+  assert.deepEqual(
+    [...form.keys()],
+    ["type", "return_uri", "citizen_id", "metadata[order]", "metadata[linked_accounts_attempt]"],
+  );
+  assert.equal(form.get("metadata[order]"), "กขค");
+  assert.match(form.get("return_uri") ?? "", /^http:\/\/127\.0\.0\.1:1\/return\?a=b&link_state=[\w-]{22}$/);
+  assert.equal(
+    sent.headers.authorization,
+    `Basic ${Buffer.from(`${secrets.OMISE_SECRET_KEY}:`).toString("base64")}`,
+  );
+  assert.equal(sent.headers["idempotency-key"], form.get("metadata[linked_accounts_attempt]"));
+  assert.notEqual(sent.headers["idempotency-key"], key);
+  assert.equal(sent.headers["omise-version"], "2019-05-29");
+  assert.equal(sent.headers["x-request-id"], answer.headers.get("X-Request-Id"));
+  for (const name of ["x-forwarded-for", "cookie", "origin", "referer"])
+    assert.equal(sent.headers[name], undefined);
+  assert.equal(answer.body.return_uri, `${storefrontUrl}/return?a=b`);
+});
+
+for (const [name, misbehave] of DOUBTFUL) {
+  test(`create, and Omise ${name}: the outcome is unknown, and the key never asks twice`, async () => {
+    omise.answer = misbehave;
+    const key = randomUUID();
+    const first = await me.create({}, key);
+    assertError(first, 502, "outcome_unknown");
+    assert.ok(Number(first.headers.get("Retry-After")) > 0);
+    assert.equal(first.body.retryable, true);
+    omise.answer = json(200, good());
+    assertError(await me.create({}, key), 502, "outcome_unknown");
+    assertError(await me.create(), 409, "already_pending");
+    assert.equal(omise.requests.filter((request) => request.method === "POST").length, 1);
+  });
+}
+
+test("create, and Omise refuses: nothing was made, and the key is free again", async () => {
+  for (const [status, body, expected, reason] of [
+    [400, omiseError("bad_request", "<b>Type</b> is not supported"), 400, "upstream_refused"],
+    [422, omiseError("not_enabled", "x"), 400, "upstream_refused"],
+    [401, omiseError("authentication_failure", "x"), 502, "upstream_misconfigured"],
+    [403, omiseError("not_authorized", "x"), 502, "upstream_misconfigured"],
+    [429, omiseError("too_many_requests", "x"), 503, "upstream_unavailable"],
+  ] as const) {
+    omise.answer = json(status, body);
+    const key = randomUUID();
+    const answer = await me.create({}, key);
+    assertError(answer, expected, reason);
+    assert.ok(!JSON.stringify(answer.body).includes("<b>"), "Omise's text stays in the log");
+    omise.answer = json(200, good());
+    assert.equal((await me.create({}, key)).status, 200);
+    me = new Customer(me.url, me.session, { sub: randomUUID() });
+  }
+});
+
+test("Retry-After of Omise's is passed on", async () => {
+  omise.answer = (_, response) => void response.writeHead(429, { "Retry-After": "7" }).end();
+  const answer = await me.create();
+  assertError(answer, 503, "upstream_unavailable");
+  assert.equal(answer.headers.get("Retry-After"), "7");
+});
+
+test("an account of the other mode is not shown", async () => {
+  omise.answer = json(200, good({ livemode: true }));
+  assertError(await me.create(), 502, "mode_mismatch");
+});
+
+test("a customer is never sent to a registration page elsewhere", async () => {
+  for (const uri of [
+    "https://evil.example/",
+    `${omiseUrl}.evil.example/`,
+    `${omiseUrl}@evil.example/`,
+    "javascript:alert(1)",
+    null,
+  ]) {
+    omise.answer = json(200, good({ registration_uri: uri }));
+    const answer = await me.create({ replace_pending: true });
+    assertError(answer, 502, "upstream_unreadable");
+    assert.ok(!JSON.stringify(answer.body).includes("evil"));
+    me = new Customer(me.url, me.session, { sub: randomUUID() });
+  }
+});
+
+test("retrieve and delete, and Omise fails", async () => {
+  omise.answer = json(200, good());
+  const { id } = (await me.create()).body;
+  const cases: [string, FakeOmise["answer"], number, string][] = [
+    ["hangs", () => {}, 504, "upstream_timeout"],
+    ["resets", (request) => void request.socket.destroy(), 503, "upstream_unavailable"],
+    ["500", json(500, { status: 500, error: "Internal Server Error" }), 503, "upstream_unavailable"],
+    ["HTML", (_, response) => void response.writeHead(200).end("<html>"), 502, "upstream_unreadable"],
+    [
+      "302",
+      (_, response) => void response.writeHead(302, { Location: "/" }).end(),
+      502,
+      "upstream_unreadable",
+    ],
+    ["another account", json(200, good({ id: "lnac_test_other" })), 502, "upstream_unreadable"],
+    [
+      "too large",
+      (_, response) => void response.writeHead(200).end("x".repeat(2 * 1024 * 1024)),
+      502,
+      "upstream_unreadable",
+    ],
+    ["401", json(401, omiseError("authentication_failure", "x")), 502, "upstream_misconfigured"],
+    ["404", json(404, omiseError("not_found", "x")), 404, "not_found"],
+  ];
+  for (const [name, misbehave, status, reason] of cases) {
+    omise.answer = misbehave;
+    assertError(await me.get(id), status, reason);
+    if (reason !== "not_found") assertError(await me.delete(id), status, reason);
+    assert.ok(
+      lines.some((line) => line.includes(`"reason":"${reason}"`)),
+      `${name} is logged`,
+    );
+  }
+});
+
+test("a delete whose answer was lost is settled by reading again", async () => {
+  omise.answer = json(200, good());
+  const { id } = (await me.create()).body;
+  omise.answer = (request, response, body) =>
+    request.method === "DELETE"
+      ? void request.socket.destroy()
+      : json(200, good({ id, status: "deleted", last_digits: "1234" }))(request, response, body);
+  const answer = await me.delete(id);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal(answer.body.status, "deleted");
+});
+
+test("an account that is gone upstream counts as deleted", async () => {
+  omise.answer = json(200, good());
+  const { id } = (await me.create()).body;
+  omise.answer = json(404, omiseError("not_found", `linked account ${id} was not found`));
+  const answer = await me.delete(id);
+  assert.equal(answer.body.status, "deleted", JSON.stringify(answer.body));
+  omise.requests.length = 0;
+  assert.equal((await me.get(id)).body.status, "deleted");
+  assert.equal(omise.requests.length, 0, "deleted is final");
+});
+
+test("nobody's, and ill-formed ids never reach Omise", async () => {
+  for (const id of ["lnac_test_0000000000000000000", "lnac_0000000000000000000", "..%2fcustomers", "x"]) {
+    await me.get(id);
+    await me.delete(id);
+  }
+  assert.equal(omise.requests.length, 0);
+});
+
+test("a confirmation holds although Omise does not answer", async () => {
+  omise.answer = json(200, good());
+  await me.create();
+  const linkState = new URL(
+    new URLSearchParams(omise.requests[0]?.body).get("return_uri") ?? "",
+  ).searchParams.get("link_state");
+  omise.answer = () => {};
+  const answer = await me.confirm(linkState);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal(answer.body.status, "pending");
+  assert.notEqual(answer.body.confirmed_at, null);
+});

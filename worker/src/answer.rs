@@ -1,0 +1,146 @@
+//! What leaves: accounts and errors, each in its one shape, with the headers that every answer carries.
+
+use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Timestamp};
+use serde::Serialize;
+use worker::{Headers, Response, ResponseBuilder};
+
+/// An account as its owner sees it: Omise's object and `confirmed_at`, without what is the Worker's own.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Shown {
+    #[serde(flatten)]
+    account: LinkedAccount,
+    confirmed_at: Option<Timestamp>,
+}
+
+impl Shown {
+    pub(crate) fn new(account: LinkedAccount, confirmed_at: Option<Timestamp>) -> Self {
+        Self { account: tidy(account), confirmed_at }
+    }
+}
+
+/// The account without reserved metadata, its `return_uri` as the customer's page asked for it.
+pub(crate) fn tidy(mut account: LinkedAccount) -> LinkedAccount {
+    account.metadata = account.metadata.without_reserved();
+    account.return_uri = account.return_uri.map(|uri| ReturnUri::strip_link_state(&uri).to_owned());
+    account
+}
+
+/// A request that is answered with an error.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: Reason,
+    issues: Vec<Issue>,
+    retry_after: Option<u32>,
+    linked_account: Option<Box<Shown>>,
+    allow: Option<&'static str>,
+    /// For the log alone.
+    pub(crate) log: Option<String>,
+}
+
+impl Failure {
+    pub(crate) const fn new(reason: Reason) -> Self {
+        Self { reason, issues: Vec::new(), retry_after: None, linked_account: None, allow: None, log: None }
+    }
+
+    pub(crate) fn with_issues(self, issues: Vec<Issue>) -> Self {
+        Self { issues, ..self }
+    }
+
+    pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    pub(crate) fn with_linked_account(self, account: Shown) -> Self {
+        Self { linked_account: Some(Box::new(account)), ..self }
+    }
+
+    pub(crate) fn with_allow(self, methods: &'static str) -> Self {
+        Self { allow: Some(methods), ..self }
+    }
+
+    pub(crate) fn with_log(self, text: impl Into<String>) -> Self {
+        Self { log: Some(text.into()), ..self }
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+/// A success.
+#[derive(Debug)]
+pub(crate) enum Success {
+    /// An account; `replayed` where the same `Idempotency-Key` had made it before.
+    Account { account: Box<Shown>, replayed: bool },
+    /// Nothing to say: the answer to a preflight.
+    Preflight,
+    /// The Worker is alive.
+    Health,
+}
+
+impl From<Shown> for Success {
+    fn from(account: Shown) -> Self {
+        Self::Account { account: Box::new(account), replayed: false }
+    }
+}
+
+/// Builds the response; `cors` is the caller's origin, where it is one of ours.
+pub(crate) fn respond(
+    outcome: &Result<Success, Failure>,
+    request_id: &str,
+    cors: Option<&str>,
+) -> worker::Result<Response> {
+    let headers = Headers::new();
+    headers.set("Cache-Control", "no-store")?;
+    headers.set("Referrer-Policy", "no-referrer")?;
+    headers.set("Vary", "Origin")?;
+    headers.set("X-Content-Type-Options", "nosniff")?;
+    headers.set("X-Request-Id", request_id)?;
+    if let Some(origin) = cors {
+        headers.set("Access-Control-Allow-Origin", origin)?;
+        headers.set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed")?;
+    }
+    let builder = ResponseBuilder::new();
+    match outcome {
+        Ok(Success::Preflight) => {
+            if cors.is_some() {
+                headers.set("Access-Control-Allow-Methods", "GET, POST, DELETE")?;
+                headers.set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer")?;
+                // Chromium holds a preflight no longer than two hours
+                headers.set("Access-Control-Max-Age", "7200")?;
+            }
+            Ok(builder.with_status(204).with_headers(headers).empty())
+        }
+        Ok(Success::Health) => json(builder, headers, 200, &serde_json::json!({ "object": "health", "status": "ok" })),
+        Ok(Success::Account { account, replayed }) => {
+            if *replayed {
+                headers.set("Idempotent-Replayed", "true")?;
+            }
+            json(builder, headers, 200, account)
+        }
+        Err(failure) => {
+            if let Some(seconds) = failure.retry_after {
+                headers.set("Retry-After", &seconds.to_string())?;
+            }
+            if let Some(methods) = failure.allow {
+                headers.set("Allow", methods)?;
+            }
+            if failure.reason == Reason::Unauthenticated {
+                headers.set("WWW-Authenticate", "Bearer")?;
+            }
+            let mut answer = ErrorAnswer::new(failure.reason, request_id);
+            answer.issues.clone_from(&failure.issues);
+            answer.linked_account = failure.linked_account.as_deref();
+            // a reason of the browser's has no status, and never comes from here
+            json(builder, headers, failure.reason.http_status().unwrap_or(500), &answer)
+        }
+    }
+}
+
+fn json(builder: ResponseBuilder, headers: Headers, status: u16, body: &impl Serialize) -> worker::Result<Response> {
+    headers.set("Content-Type", "application/json; charset=utf-8")?;
+    let body = serde_json::to_vec(body)?;
+    Ok(builder.with_status(status).with_headers(headers).fixed(body))
+}

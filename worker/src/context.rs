@@ -1,0 +1,38 @@
+//! What a request works with.
+
+use omise_linked_accounts::Reason;
+use worker::Date;
+
+use crate::{
+    answer::Failure,
+    ledger::{Ledger, Millis},
+    settings::Settings,
+};
+
+/// Settings, ledger, clock and randomness, for the time of one request.
+pub(crate) struct Context {
+    pub(crate) settings: &'static Settings,
+    pub(crate) ledger: Ledger,
+    pub(crate) request_id: String,
+}
+
+impl Context {
+    /// Milliseconds since 1970. In workerd it stands still between I/O.
+    #[allow(clippy::unused_self)] // the clock is the context's
+    pub(crate) fn now(&self) -> Millis {
+        Date::now().as_millis()
+    }
+
+    /// 128 random bits.
+    #[allow(clippy::unused_self)] // so is randomness
+    pub(crate) fn random(&self) -> Result<[u8; 16], Failure> {
+        random()
+    }
+}
+
+/// 128 random bits from WebCrypto.
+pub(crate) fn random() -> Result<[u8; 16], Failure> {
+    let mut bytes = [0; 16];
+    getrandom::getrandom(&mut bytes).map_err(|_| Failure::new(Reason::Internal).with_log("no randomness"))?;
+    Ok(bytes)
+}

@@ -1,0 +1,57 @@
+//! `DELETE /linked_accounts/:id`.
+//!
+//! Deleting twice gives the same answer. Whatever Omise answers but a plain success is settled by reading the account
+//! again: `deleted`, or gone, is done.
+
+use omise_linked_accounts::{ApiError, LinkedAccount, LinkedAccountId, Reason, ResponseError, Status, delete};
+
+use crate::{
+    answer::{Failure, Shown, Success},
+    context::Context,
+    retrieve,
+    session::Caller,
+    upstream,
+};
+
+/// Unlinks an account for its owner, or for an operator.
+pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Result<Success, Failure> {
+    let (id, link) = retrieve::find(context, caller, id).await?;
+    let (stored, confirmed_at) = match link {
+        Some(link) if link.account.status == Status::Deleted => return Ok(link.shown().into()),
+        Some(link) => (Some(link.account), link.confirmed_at),
+        None => (None, None),
+    };
+
+    let read_at = context.now();
+    let account = match ask(context, &id).await {
+        Ok(account) => account,
+        Err(failure) => match retrieve::ask(context, &id).await {
+            Ok(account) if account.status == Status::Deleted => account,
+            Ok(_) => return Err(failure),
+            Err(second) => match (second.reason, stored) {
+                (Reason::NotFound, Some(gone)) => deleted(gone),
+                _ => return Err(failure),
+            },
+        },
+    };
+    context.ledger.record(&account, read_at).await?;
+    Ok(Shown::new(account, confirmed_at).into())
+}
+
+async fn ask(context: &Context, id: &LinkedAccountId) -> Result<LinkedAccount, Failure> {
+    let request = delete::encode_request(id);
+    let answer = upstream::call(context.settings, &request, &context.request_id, None)
+        .await
+        .map_err(|error| Failure::new(error.into()).with_log(format!("delete: {error:?}")))?;
+    let account = delete::decode_response(id, answer.status, &answer.body).map_err(|error| match &error {
+        // the only 400 that is documented here
+        ResponseError::Api(ApiError { status: 400, .. }) => Failure::new(Reason::NotRegistered),
+        _ => upstream::failure(&error, answer.retry_after),
+    })?;
+    upstream::check(context.settings, account)
+}
+
+fn deleted(mut account: LinkedAccount) -> LinkedAccount {
+    account.status = Status::Deleted;
+    account
+}

@@ -1,0 +1,283 @@
+//! What the operator must decide before anything is served.
+
+use std::time::Duration;
+
+use omise_linked_accounts::{AccountType, CreatePolicy, Issue, IssueCode, Mode, ReturnUri, ReturnUriPolicy, SecretKey};
+
+/// The Worker's configuration, checked as a whole.
+///
+/// Nothing that matters for security has a default: a blank setting is a fault like a wrong one.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) secret_key: SecretKey,
+    /// Scheme, host and port, without a trailing slash.
+    pub(crate) api_origin: String,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) registration_origins: Vec<String>,
+    pub(crate) create_policy: CreatePolicy,
+    pub(crate) session: SessionSettings,
+    pub(crate) fingerprint_key: Secret,
+    pub(crate) upstream_deadline: Duration,
+}
+
+/// Who may mint session tokens, and for whom.
+#[derive(Debug)]
+pub(crate) struct SessionSettings {
+    pub(crate) secret: Secret,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+}
+
+/// Bytes that never print.
+pub(crate) struct Secret(Vec<u8>);
+
+impl Secret {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+/// The fewest bytes of a secret of ours: as many as SHA-256 gives out (RFC 7518 §3.2).
+const MIN_SECRET_BYTES: usize = 32;
+
+impl Settings {
+    /// Reads every setting through `get`.
+    ///
+    /// # Errors
+    ///
+    /// Every fault at once, each with the setting's name as its field and never with a value.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<Issue>> {
+        let mut reader = Reader { get, faults: Vec::new() };
+
+        let secret_key = reader.parse("OMISE_SECRET_KEY", |text| SecretKey::parse(text).map_err(|e| e.to_string()));
+        // without a key nothing is served, and nothing else should be blamed for it
+        let mode = secret_key.as_ref().map_or(Mode::Test, SecretKey::mode);
+        let api_origin = reader.parse("OMISE_API_URL", |text| check_api_origin(text, mode));
+        let allowed_origins = reader.parse_list("ALLOWED_ORIGINS", |text| check_origin(text, mode));
+        let return_uris = reader.parse_list("RETURN_URIS", |text| check_return_prefix(text, mode));
+        let registration_origins = reader.parse_list("REGISTRATION_ORIGINS", |text| check_origin(text, mode));
+        let types = reader.parse_list("ACCOUNT_TYPES", |text| {
+            let account_type = AccountType::from(text);
+            if account_type.is_direct_debit() {
+                Ok(account_type)
+            } else {
+                Err("expected direct-debit types".to_owned())
+            }
+        });
+        let secret = reader.parse("SESSION_SECRET", check_secret);
+        let issuer = reader.parse("SESSION_ISSUER", |text| Ok(text.to_owned()));
+        let audience = reader.parse("SESSION_AUDIENCE", |text| Ok(text.to_owned()));
+        let fingerprint_key = reader.parse("FINGERPRINT_KEY", check_secret);
+        let upstream_deadline = reader.optional("UPSTREAM_DEADLINE_MS", Duration::from_secs(15), |text| {
+            let millis = text.parse().ok().filter(|ms| (100..=60_000).contains(ms));
+            millis.map(Duration::from_millis).ok_or_else(|| "expected milliseconds from 100 to 60000".to_owned())
+        });
+
+        if let (Some(a), Some(b)) = (&secret, &fingerprint_key)
+            && a.expose() == b.expose()
+        {
+            reader.fault("FINGERPRINT_KEY", IssueCode::Invalid, "expected another value than SESSION_SECRET");
+        }
+
+        match (secret_key, api_origin, secret, issuer, audience, fingerprint_key, upstream_deadline) {
+            (
+                Some(secret_key),
+                Some(api_origin),
+                Some(secret),
+                Some(issuer),
+                Some(audience),
+                Some(fingerprint_key),
+                Some(upstream_deadline),
+            ) if reader.faults.is_empty() => Ok(Self {
+                secret_key,
+                api_origin,
+                allowed_origins,
+                registration_origins,
+                create_policy: CreatePolicy::new(types, ReturnUriPolicy::new(return_uris, mode)),
+                session: SessionSettings { secret, issuer, audience },
+                fingerprint_key,
+                upstream_deadline,
+            }),
+            _ => Err(reader.faults),
+        }
+    }
+}
+
+struct Reader<G> {
+    get: G,
+    faults: Vec<Issue>,
+}
+
+impl<G: Fn(&str) -> Option<String>> Reader<G> {
+    fn fault(&mut self, name: &str, code: IssueCode, message: impl Into<String>) {
+        self.faults.push(Issue::new(name, code, message));
+    }
+
+    fn present(&self, name: &str) -> Option<String> {
+        (self.get)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn parse<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let Some(text) = self.present(name) else {
+            self.fault(name, IssueCode::Required, "the setting is missing or blank");
+            return None;
+        };
+        parse(&text).map_err(|message| self.fault(name, IssueCode::Invalid, message)).ok()
+    }
+
+    fn optional<T>(&mut self, name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        if self.present(name).is_none() { Some(default) } else { self.parse(name, parse) }
+    }
+
+    fn parse_list<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let list = self.parse(name, |text| text.split(',').map(|item| parse(item.trim())).collect());
+        list.unwrap_or_default()
+    }
+}
+
+fn check_secret(text: &str) -> Result<Secret, String> {
+    if text.len() < MIN_SECRET_BYTES {
+        return Err(format!("expected at least {MIN_SECRET_BYTES} bytes"));
+    }
+    Ok(Secret::new(text))
+}
+
+/// An origin as an `Origin` header writes it: no path, not even `/`.
+fn check_origin(text: &str, mode: Mode) -> Result<String, String> {
+    let uri = ReturnUri::parse(text).map_err(|e| format!("expected origins such as https://shop.example: {e}"))?;
+    if uri.origin() != text {
+        return Err("expected origins as browsers write them, without a path or a trailing slash".to_owned());
+    }
+    if uri.is_http() && mode.is_live() {
+        return Err("expected https: http is for loopback with a test key".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn check_return_prefix(text: &str, mode: Mode) -> Result<ReturnUri, String> {
+    let uri = ReturnUri::parse(text).map_err(|e| e.to_string())?;
+    if uri.query().is_some() {
+        return Err("expected origins with a path, without a query".to_owned());
+    }
+    if uri.is_http() && mode.is_live() {
+        return Err("expected https: http is for loopback with a test key".to_owned());
+    }
+    Ok(uri)
+}
+
+/// Omise itself, or with a test key a loopback host: a live key never goes anywhere else.
+fn check_api_origin(text: &str, mode: Mode) -> Result<String, String> {
+    const OMISE: &str = "https://api.omise.co";
+
+    if text == OMISE {
+        return Ok(text.to_owned());
+    }
+    match check_origin(text, mode) {
+        Ok(origin) if origin.starts_with("http:") => Ok(origin),
+        _ => Err(format!("expected {OMISE}, or with a test key http on a loopback host")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn good() -> BTreeMap<&'static str, String> {
+        [
+            ("OMISE_SECRET_KEY", "skey_test_5xuy4w91xqz7d1w9u0t"),
+            ("OMISE_API_URL", "http://127.0.0.1:8788"),
+            ("ALLOWED_ORIGINS", "http://127.0.0.1:8789, https://shop.example"),
+            ("RETURN_URIS", "http://127.0.0.1:8789/return"),
+            ("REGISTRATION_ORIGINS", "http://127.0.0.1:8788"),
+            ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("SESSION_ISSUER", "https://shop.example"),
+            ("SESSION_AUDIENCE", "links"),
+            ("FINGERPRINT_KEY", "fedcba9876543210fedcba9876543210"),
+            ("ACCOUNT_TYPES", "direct_debit_scb,direct_debit_kbank"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
+    }
+
+    fn faults(settings: &BTreeMap<&'static str, String>) -> Vec<String> {
+        match Settings::read(|name| settings.get(name).cloned()) {
+            Ok(_) => Vec::new(),
+            Err(issues) => issues.into_iter().map(|issue| issue.field).collect(),
+        }
+    }
+
+    #[test]
+    fn good_settings() {
+        let map = good();
+        let settings = Settings::read(|name| map.get(name).cloned()).unwrap();
+        assert_eq!(settings.allowed_origins, ["http://127.0.0.1:8789", "https://shop.example"]);
+        let shown = format!("{settings:?}");
+        for secret in ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY"] {
+            assert!(!shown.contains(&map[secret]), "{secret}");
+        }
+    }
+
+    #[test]
+    fn everything_missing_is_named_at_once() {
+        let names: Vec<&str> = good().into_keys().collect();
+        let mut found = faults(&BTreeMap::new());
+        found.sort();
+        assert_eq!(found, names);
+        let blank = names.iter().map(|name| (*name, " ".to_owned())).collect();
+        let mut found = faults(&blank);
+        found.sort();
+        assert_eq!(found, names);
+    }
+
+    #[test]
+    fn one_fault_each() {
+        for (name, value) in [
+            ("OMISE_SECRET_KEY", "pkey_test_5xuy4w91xqz7d1w9u0t"),
+            ("OMISE_API_URL", "http://api.omise.co"),
+            ("OMISE_API_URL", "https://api.omise.co/"),
+            ("OMISE_API_URL", "https://api.omise.co/v1"),
+            ("OMISE_API_URL", "https://other.example"),
+            ("OMISE_API_URL", "http://127.0.0.1:8788/x"),
+            ("ALLOWED_ORIGINS", "https://shop.example/"),
+            ("ALLOWED_ORIGINS", "*"),
+            ("ALLOWED_ORIGINS", "null"),
+            ("ALLOWED_ORIGINS", "https://shop.example,"),
+            ("RETURN_URIS", "https://shop.example/return?x"),
+            ("RETURN_URIS", "shop.example"),
+            ("REGISTRATION_ORIGINS", "http://bank.example"),
+            ("SESSION_SECRET", "short"),
+            ("FINGERPRINT_KEY", "0123456789abcdef0123456789abcdef"),
+            ("ACCOUNT_TYPES", "direct_debit_uob"),
+            ("UPSTREAM_DEADLINE_MS", "soon"),
+        ] {
+            let mut settings = good();
+            settings.insert(name, value.to_owned());
+            assert_eq!(faults(&settings), [name], "{value}");
+        }
+    }
+
+    #[test]
+    fn a_live_key_is_for_omise_over_https_alone() {
+        let mut settings = good();
+        settings.insert("OMISE_SECRET_KEY", ["skey", "5xuy4w91xqz7d1w9u0t"].join("_"));
+        assert_eq!(faults(&settings), ["OMISE_API_URL", "ALLOWED_ORIGINS", "RETURN_URIS", "REGISTRATION_ORIGINS"]);
+        settings.insert("OMISE_API_URL", "https://api.omise.co".to_owned());
+        settings.insert("ALLOWED_ORIGINS", "https://shop.example".to_owned());
+        settings.insert("RETURN_URIS", "https://shop.example/return".to_owned());
+        settings.insert("REGISTRATION_ORIGINS", "https://bank.example".to_owned());
+        assert_eq!(faults(&settings), Vec::<String>::new());
+    }
+}

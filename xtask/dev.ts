@@ -1,0 +1,127 @@
+// Runs the development stack until it is told to stop: by SIGINT, SIGTERM or SIGHUP, or by the end of its standard input.
+//
+// `cargo xtask dev` starts this, holding the other end of that input, so that the stack cannot outlive it.
+
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, parseEnv } from "node:util";
+import { type Env, type Secrets, type Stack, startStack } from "./stack.ts";
+
+/** How long the parts may take to stop. Whatever is left of workerd then is killed as this process exits. */
+const STOP_MS = 5_000;
+/** How long a part may take to answer its first request. */
+const ANSWER_MS = 30_000;
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = join(root, "target/dev");
+const envFile = join(folder, "env.json");
+const state = join(folder, "state");
+
+const stopping = Promise.withResolvers<"stopped">();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  // Stays for the second Ctrl-C of an impatient person: it must not end this before the parts are gone.
+  process.on(signal, () => stopping.resolve("stopped"));
+}
+// However this ends: Miniflare has handlers of its own, which kill workerd and exit at the first SIGINT or SIGTERM.
+process.on("exit", forget);
+process.stdin.on("end", () => stopping.resolve("stopped"));
+process.stdin.on("error", () => stopping.resolve("stopped"));
+process.stdin.resume();
+
+process.exitCode = await main();
+process.exit();
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { "port-base": { type: "string", default: "8787" } } });
+  const base = Number(values["port-base"]);
+  const starting = start(base);
+  try {
+    const result = await Promise.race([starting, stopping.promise]);
+    if (result === "stopped") return 0;
+    say(result.env);
+    await stopping.promise;
+    return 0;
+  } catch (error) {
+    console.error(error);
+    console.error(`To start with empty databases, delete ${relative(process.cwd(), state)}`);
+    return 1;
+  } finally {
+    forget();
+    // A stack that is still starting is waited for: it cannot be stopped before it is there.
+    const stopped = starting.then((stack) => stack.dispose()).catch(() => {});
+    await Promise.race([stopped, timeout(STOP_MS)]);
+  }
+}
+
+async function start(base: number): Promise<Stack> {
+  forget();
+  const stack = await startStack({
+    ports: { worker: base, sandbox: base + 1, storefront: base + 2 },
+    statePath: state,
+    secrets: secrets(),
+    storefront: true,
+    log: (line) => console.error(line),
+  });
+  try {
+    await Promise.all([
+      answers(`${stack.workerUrl}/health`),
+      answers(stack.sandboxUrl),
+      answers(stack.storefrontUrl),
+    ]);
+    write(stack.env);
+    return stack;
+  } catch (error) {
+    await stack.dispose();
+    throw error;
+  }
+}
+
+/** The secrets that xtask made. */
+function secrets(): Secrets {
+  const read = (name: string) => parseEnv(readFileSync(join(root, name, ".dev.vars"), "utf8"));
+  const all: Record<string, string | undefined> = { ...read("sandbox"), ...read("worker") };
+  const need = (name: string) => {
+    const value = all[name];
+    if (!value) throw new Error(`${name} is in no .dev.vars; run \`cargo xtask dev\``);
+    return value;
+  };
+  return {
+    OMISE_SECRET_KEY: need("OMISE_SECRET_KEY"),
+    SESSION_SECRET: need("SESSION_SECRET"),
+    FINGERPRINT_KEY: need("FINGERPRINT_KEY"),
+    WEBHOOK_SECRET: need("WEBHOOK_SECRET"),
+  };
+}
+
+/** Any answer counts but that of a part that is broken; the first one may wait for the code to be compiled. */
+async function answers(url: string): Promise<void> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), redirect: "manual" });
+  const text = await response.text();
+  if (response.status >= 500) throw new Error(`${url} answered ${response.status}: ${text}`);
+}
+
+/** Whoever waits for the file finds it whole; only its owner can read it, for it holds secrets. */
+function write(env: Env): void {
+  mkdirSync(folder, { recursive: true });
+  const unfinished = `${envFile}.tmp`;
+  rmSync(unfinished, { force: true });
+  writeFileSync(unfinished, `${JSON.stringify(env, null, 2)}\n`, { mode: 0o600 });
+  renameSync(unfinished, envFile);
+}
+
+function forget(): void {
+  rmSync(envFile, { force: true });
+}
+
+function say(env: Env): void {
+  console.log(`
+  worker   ${env.worker_url}
+  sandbox  ${env.sandbox_url}
+
+  The shop is open (Ctrl-C closes it): ${env.storefront_url}`);
+}
+
+function timeout(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

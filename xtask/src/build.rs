@@ -1,0 +1,335 @@
+//! `cargo xtask build`: the Worker, the sandbox, the npm package, and the storefront that installs it.
+//!
+//! Nothing is downloaded while building: worker-build would fetch its three helpers unless it is told where they are.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+
+use crate::{
+    cargo_target_dir, root,
+    stamp::{Stamp, hash_of},
+    step::{quietly, step, unchanged},
+    tools,
+};
+
+/// The version that the npm package gets: that of the workspace.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What wasm-opt may use: what rustc emits for this target, and no newer encoding that a runtime may not read yet.
+const WASM_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Build the Worker, the sandbox, the npm package, and install the package in the storefront.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Build this one only, with what it needs
+    #[arg(long)]
+    only: Option<Product>,
+}
+
+/// What can be built.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Product {
+    /// `worker/build/`
+    Worker,
+    /// `sandbox/build/`
+    Sandbox,
+    /// `target/npm/*.tgz`
+    Package,
+    /// `examples/storefront/node_modules/`
+    Storefront,
+}
+
+impl Product {
+    /// Everything, in the order in which one needs the other.
+    pub(crate) const ALL: [Self; 4] = [Self::Worker, Self::Sandbox, Self::Package, Self::Storefront];
+}
+
+/// The command.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match args.only {
+        Some(product) => build(&[product]),
+        None => build(&Product::ALL),
+    }
+}
+
+/// Builds what changed of the products.
+pub(crate) fn build(products: &[Product]) -> Result<()> {
+    // Two builds at once would write the same files.
+    let _lock = lock()?;
+    tools::wasm_target()?;
+    for product in products {
+        match product {
+            Product::Worker => worker("worker")?,
+            Product::Sandbox => worker("sandbox")?,
+            Product::Package => package()?,
+            Product::Storefront => {
+                if !products.contains(&Product::Package) {
+                    package()?;
+                }
+                storefront()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The packed npm package.
+pub(crate) fn tarball() -> PathBuf {
+    root().join(format!("target/npm/omise-linked-accounts-{VERSION}.tgz"))
+}
+
+/// The unpacked npm package.
+pub(crate) fn package_folder() -> PathBuf {
+    root().join("target/npm/package")
+}
+
+/// Declarations of the package's generated code, for `tsc` only.
+fn types_folder() -> PathBuf {
+    root().join("target/npm/types")
+}
+
+/// The lock goes with the file, whatever happens to this process.
+fn lock() -> Result<File> {
+    let folder = root().join("target/xtask");
+    fs::create_dir_all(&folder).context("cannot create target/xtask")?;
+    let file = File::create(folder.join("build.lock")).context("cannot create target/xtask/build.lock")?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => step("wait for another build", || Ok(file.lock()?))?,
+        Err(TryLockError::Error(error)) => return Err(error).context("cannot lock target/xtask/build.lock"),
+    }
+    Ok(file)
+}
+
+/// A Worker in Rust: `<folder>/build/index.js` and `index_bg.wasm`.
+fn worker(folder: &str) -> Result<()> {
+    let what = format!("build {folder}");
+    let crate_folder = root().join(folder);
+    let build = crate_folder.join("build");
+    let outputs = vec![build.join("index.js"), build.join("index_bg.wasm")];
+    let stamp = Stamp {
+        file: root().join("target/xtask").join(folder),
+        inputs: inputs(&[folder, "src"]),
+        ignored: [".dev.vars", ".wrangler", "build", "node_modules"]
+            .iter()
+            .map(|name| crate_folder.join(name))
+            // Compiled with the feature `js` only.
+            .chain([root().join("src/js")])
+            .collect(),
+        versions: versions()?,
+        outputs: outputs.clone(),
+    };
+    let before = stamp.before()?;
+    if stamp.is_current(&before)? {
+        unchanged(&what);
+        return Ok(());
+    }
+    let worker_build = tools::worker_build()?;
+    let (wasm_bindgen, wasm_opt, esbuild) = (tools::wasm_bindgen()?, tools::wasm_opt()?, tools::esbuild()?);
+    step(&what, || {
+        stamp.clear()?;
+        quietly(
+            Command::new(worker_build)
+                .arg("--release")
+                .current_dir(&crate_folder)
+                .env("PATH", tools::path_with_node()?)
+                .env("WASM_BINDGEN_BIN", wasm_bindgen)
+                .env("WASM_OPT_BIN", wasm_opt)
+                .env("ESBUILD_BIN", esbuild)
+                // Compile errors are what matters, not where worker-build noticed them.
+                .env("RUST_BACKTRACE", "0"),
+        )?;
+        for output in &outputs {
+            not_empty(output)?;
+        }
+        stamp.write(&before)
+    })
+}
+
+/// The npm package: `target/npm/package/`, packed as `target/npm/omise-linked-accounts-<version>.tgz`.
+fn package() -> Result<()> {
+    let stamp = Stamp {
+        file: root().join("target/xtask/package"),
+        inputs: inputs(&["src", "pkg-template", "LICENSE-APACHE", "LICENSE-MIT"]),
+        ignored: vec![],
+        versions: versions()?,
+        outputs: vec![tarball(), types_folder().join("omise_linked_accounts.d.ts")],
+    };
+    let before = stamp.before()?;
+    if stamp.is_current(&before)? && package_folder().is_dir() {
+        unchanged("build package");
+        return Ok(());
+    }
+    let wasm_bindgen = tools::wasm_bindgen()?;
+    let wasm_opt = tools::wasm_opt()?;
+    step("build package", || {
+        stamp.clear()?;
+        let folder = package_folder();
+        for folder in [&folder, &types_folder()] {
+            if folder.exists() {
+                fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+            }
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        let wasm = compile_core()?;
+        quietly(
+            Command::new(wasm_bindgen)
+                .args(["--target", "web", "--omit-default-module-path"])
+                .args(["--remove-name-section", "--remove-producers-section"])
+                .args(["--out-name", "omise_linked_accounts", "--out-dir"])
+                .args([&folder, &wasm]),
+        )?;
+        move_types(&folder)?;
+        optimise(&wasm_opt, &folder.join("omise_linked_accounts_bg.wasm"))?;
+        copy_folder(&root().join("pkg-template"), &folder)?;
+        for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            fs::copy(root().join(license), folder.join(license)).with_context(|| format!("cannot copy {license}"))?;
+        }
+        set_version(&folder.join("package.json"))?;
+        quietly(
+            tools::npm()?
+                .args(["pack", "--silent", "--ignore-scripts", "--pack-destination", ".."])
+                .current_dir(folder),
+        )?;
+        not_empty(&tarball())?;
+        stamp.write(&before)
+    })
+}
+
+/// Moves what wasm-bindgen declares out of the package: the package's own declarations are written by hand, but those of the
+/// generated code let `tsc` check its entries.
+fn move_types(package: &Path) -> Result<()> {
+    // As workerd and bundlers that follow it import the file; wasm-bindgen declares what is within it.
+    const MODULE: &str = "declare const module: WebAssembly.Module;\nexport default module;\n";
+    let types = types_folder();
+    fs::rename(package.join("omise_linked_accounts.d.ts"), types.join("omise_linked_accounts.d.ts"))
+        .context("cannot move the generated declarations")?;
+    fs::remove_file(package.join("omise_linked_accounts_bg.wasm.d.ts"))
+        .context("cannot remove the declarations of the module")?;
+    fs::write(types.join("omise_linked_accounts_bg.d.wasm.ts"), MODULE).context("cannot declare the module")
+}
+
+/// Compiles the core with its JavaScript surface.
+///
+/// In a target folder of its own: worker-build makes wasm-bindgen's macros write other code than plain cargo does, which cargo
+/// does not see, so that a shared folder would make either build depend on which came first.
+fn compile_core() -> Result<PathBuf> {
+    let target = cargo_target_dir().join("package");
+    let mut command = tools::cargo();
+    command
+        .args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"])
+        .args(["--package", "omise-linked-accounts", "--features", "js", "--target-dir"])
+        .arg(&target);
+    quietly(&mut command)?;
+    Ok(target.join("wasm32-unknown-unknown/release/omise_linked_accounts.wasm"))
+}
+
+/// Optimises in place, through another file, so that an optimiser that does nothing is noticed.
+fn optimise(wasm_opt: &Path, wasm: &Path) -> Result<()> {
+    let optimised = wasm.with_extension("optimised");
+    quietly(
+        Command::new(wasm_opt)
+            .env("PATH", tools::path_with_node()?)
+            .arg("-Oz")
+            .args(WASM_FEATURES)
+            .arg(wasm)
+            .arg("-o")
+            .arg(&optimised),
+    )?;
+    not_empty(&optimised)?;
+    fs::rename(&optimised, wasm).context("cannot replace the module by the optimised one")
+}
+
+/// Replaces the template's version, and nothing else of the file: the order of `exports` has a meaning.
+fn set_version(package_json: &Path) -> Result<()> {
+    const PLACEHOLDER: &str = "\"version\": \"0.0.0\"";
+    let text = fs::read_to_string(package_json).context("cannot read pkg-template/package.json")?;
+    if text.matches(PLACEHOLDER).count() != 1 {
+        bail!("pkg-template/package.json must hold {PLACEHOLDER} once");
+    }
+    let text = text.replace(PLACEHOLDER, &format!("\"version\": \"{VERSION}\""));
+    fs::write(package_json, text).context("cannot write target/npm/package/package.json")
+}
+
+/// Installs the packed package, not the source tree, in the storefront.
+fn storefront() -> Result<()> {
+    let folder = root().join("examples/storefront");
+    let modules = folder.join("node_modules");
+    let stamp = Stamp {
+        file: modules.join(".xtask-stamp"),
+        inputs: vec![tarball(), folder.join("package.json"), folder.join(".npmrc")],
+        ignored: vec![],
+        versions: String::new(),
+        outputs: vec![modules.join("omise-linked-accounts/package.json")],
+    };
+    let before = stamp.before()?;
+    if stamp.is_current(&before)? {
+        unchanged("install storefront");
+        return Ok(());
+    }
+    step("install storefront", || {
+        // npm does not notice that a tarball of the same version has other contents.
+        for stale in [modules.join("omise-linked-accounts"), modules.join(".package-lock.json")] {
+            if stale.is_dir() {
+                fs::remove_dir_all(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
+            } else if stale.exists() {
+                fs::remove_file(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
+            }
+        }
+        quietly(tools::npm()?.args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+        stamp.write(&before)
+    })
+}
+
+/// The named files and folders, and those that go into every product.
+fn inputs(names: &[&str]) -> Vec<PathBuf> {
+    names
+        .iter()
+        .chain(&["Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"])
+        .map(|name| root().join(name))
+        .collect()
+}
+
+/// The tools that go into every product; this file is one of them.
+fn versions() -> Result<String> {
+    let rustc = quietly(Command::new("rustc").arg("-vV"))?;
+    let ours = hash_of(&[root().join("xtask/src/build.rs"), root().join("package-lock.json")], &[])?;
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    Ok(format!("{rustc}flags {flags}\nbuild {ours:016x}"))
+}
+
+fn not_empty(file: &Path) -> Result<()> {
+    let name = file.strip_prefix(root()).unwrap_or(file).display();
+    match fs::metadata(file) {
+        Ok(metadata) if metadata.len() > 0 => Ok(()),
+        Ok(_) => bail!("{name} came out empty"),
+        Err(_) => bail!("{name} did not come out"),
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let from = entry?.path();
+        let to = to.join(from.file_name().context("a file without a name")?);
+        if from.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `cargo xtask lint`: formats, types, lints and the rules of the house. All are required, and all faults are shown at once.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{
+    build::{self, Product},
+    guards,
+    step::{quietly, step},
+    tools,
+};
+
+/// Check formats, types, lints and the rules of the house.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Format, and mend what can be mended without thought, before checking
+    #[arg(long)]
+    fix: bool,
+}
+
+/// The command.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    tools::wasm_target()?;
+    tools::node_packages()?;
+    if args.fix {
+        step("cargo fmt", || quietly(tools::cargo().args(["fmt", "--all"])))?;
+        // What is left is shown below.
+        let _ = step("biome check --write", || quietly(node_program("biome")?.args(["check", "--write", "."])));
+    }
+
+    let mut faults = Vec::new();
+    // The storefront's types are those of the package that is installed there.
+    if let Err(error) = build::build(&[Product::Package, Product::Storefront]) {
+        faults.push(("build", format!("{error:#}")));
+    }
+    for (name, mut command) in checks()? {
+        if let Err(error) = step(name, || quietly(&mut command)) {
+            faults.push((name, format!("{error:#}")));
+        }
+    }
+    if let Err(error) = step("rules of the house", || match guards::check()?.as_slice() {
+        [] => Ok(()),
+        broken => bail!(broken.join("\n")),
+    }) {
+        faults.push(("rules of the house", format!("{error:#}")));
+    }
+
+    for (name, text) in &faults {
+        println!("\n=== {name}\n{text}");
+    }
+    match faults.len() {
+        0 => Ok(()),
+        count => bail!(
+            "{count} of the checks failed: {}",
+            faults.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+fn checks() -> Result<Vec<(&'static str, Command)>> {
+    let cargo = |arguments: &str| {
+        let mut command = tools::cargo();
+        command.args(arguments.split(' '));
+        command
+    };
+    let mut doc = cargo("doc --no-deps --workspace --quiet");
+    let mut doc_js =
+        cargo("doc --no-deps --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features js");
+    for command in [&mut doc, &mut doc_js] {
+        command.env("RUSTDOCFLAGS", "-Dwarnings");
+    }
+    let mut biome = node_program("biome")?;
+    biome.args(["check", "--error-on-warnings", "."]);
+    let mut tsc = node_program("tsc")?;
+    tsc.args(["--project", "tsconfig.json", "--noEmit"]);
+    Ok(vec![
+        ("rustfmt", cargo("fmt --all --check")),
+        ("clippy", cargo("clippy --quiet --workspace --all-targets -- -Dwarnings")),
+        (
+            "clippy, worker and sandbox on wasm32",
+            cargo(
+                "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts-worker -p omise-linked-accounts-sandbox \
+                 -- -Dwarnings",
+            ),
+        ),
+        (
+            "clippy, core with js on wasm32",
+            cargo(
+                "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features js --lib --test js_node \
+                 --test js_browser -- -Dwarnings",
+            ),
+        ),
+        ("rustdoc", doc),
+        ("rustdoc, core with js", doc_js),
+        ("biome", biome),
+        ("tsc", tsc),
+        ("promises that nobody waits for", floating("tsconfig.json")?),
+    ])
+}
+
+fn floating(project: &str) -> Result<Command> {
+    let mut command = tools::node_command()?;
+    command.args(["xtask/floating.ts", project]);
+    Ok(command)
+}
+
+fn node_program(name: &str) -> Result<Command> {
+    let mut command = Command::new(tools::node_program(name)?);
+    command.env("PATH", tools::path_with_node()?);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::root;
+
+    #[test]
+    fn a_promise_that_nobody_waits_for_is_found() {
+        // Within the project, where node's types are found.
+        let folder = root().join("target/xtask/floating");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(
+            folder.join("tsconfig.json"),
+            r#"{ "extends": "../../../tsconfig.json", "include": ["."], "exclude": [] }"#,
+        )
+        .unwrap();
+        fs::write(
+            folder.join("some.spec.ts"),
+            "import assert from 'node:assert/strict'\n\
+             import { test } from 'node:test'\n\
+             const fails = () => Promise.reject(new Error())\n\
+             test('lies', async (t) => {\n\
+               assert.rejects(fails)\n\
+               t.test('within', () => {})\n\
+               fails().then(() => {})\n\
+             })\n\
+             test('waits', async (t) => {\n\
+               await assert.rejects(fails)\n\
+               await t.test('within', () => assert.rejects(fails))\n\
+               void fails()\n\
+               fails().catch(() => {})\n\
+             })\n",
+        )
+        .unwrap();
+        let project = folder.join("tsconfig.json");
+        let mut command = floating(&project.to_string_lossy()).unwrap();
+        let error = format!("{:#}", quietly(command.current_dir(root())).unwrap_err());
+        let lines: Vec<_> = error.lines().filter_map(|line| line.split("some.spec.ts:").nth(1)).collect();
+        assert_eq!(
+            lines,
+            [
+                "5: nobody waits for this promise: assert.rejects(fails)",
+                "6: nobody waits for this promise: t.test('within', () => {})",
+                "7: nobody waits for this promise: fails().then(() => {})",
+            ]
+        );
+    }
+}

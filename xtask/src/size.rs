@@ -1,0 +1,155 @@
+//! `cargo xtask size`: what is shipped, in bytes.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use flate2::{Compression, write::GzEncoder};
+use serde_json::Value;
+
+use crate::{
+    build::{self, Product},
+    root,
+};
+
+/// Sizes of one thing.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    raw: usize,
+    gzip: usize,
+    brotli: usize,
+}
+
+/// The command.
+pub(crate) fn run() -> Result<()> {
+    build::build(&[Product::Worker, Product::Sandbox, Product::Package])?;
+
+    let package = build::package_folder();
+    let entry = browser_entry(&package)?;
+    println!("{:<46}{:>9}{:>9}{:>11}", "bytes", "raw", "gzip -9", "brotli 11");
+    total("npm entry (before the first call)", &closure(&entry)?)?;
+    let glue = package.join("omise_linked_accounts.js");
+    let wasm = package.join("omise_linked_accounts_bg.wasm");
+    each("browser", &package, &[glue, wasm])?;
+    for worker in ["worker", "sandbox"] {
+        let folder = root().join(worker).join("build");
+        each(worker, &folder, &[folder.join("index.js"), folder.join("index_bg.wasm")])?;
+    }
+    Ok(())
+}
+
+/// A line for each file and one for all.
+fn each(what: &str, folder: &Path, files: &[PathBuf]) -> Result<()> {
+    for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(file).display();
+        line(&format!("{what}: {name}"), size_of(file)?);
+    }
+    total(&format!("{what}: total"), files)
+}
+
+fn total(what: &str, files: &[PathBuf]) -> Result<()> {
+    let mut total = Size::default();
+    for file in files {
+        let size = size_of(file)?;
+        total.raw += size.raw;
+        total.gzip += size.gzip;
+        total.brotli += size.brotli;
+    }
+    line(what, total);
+    Ok(())
+}
+
+fn line(what: &str, size: Size) {
+    println!("{what:<46}{:>9}{:>9}{:>11}", size.raw, size.gzip, size.brotli);
+}
+
+fn size_of(file: &Path) -> Result<Size> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&bytes)?;
+    let mut brotli = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &params)?;
+    Ok(Size { raw: bytes.len(), gzip: gzip.finish()?.len(), brotli: brotli.len() })
+}
+
+/// The file that a browser's `import 'omise-linked-accounts'` loads.
+fn browser_entry(package: &Path) -> Result<PathBuf> {
+    let text = fs::read_to_string(package.join("package.json")).context("cannot read the package's package.json")?;
+    let json: Value = serde_json::from_str(&text).context("cannot read the package's package.json")?;
+    let entry = json.pointer("/exports/.").and_then(resolve).context("the package has no entry for browsers")?;
+    Ok(package.join(entry.trim_start_matches("./")))
+}
+
+/// Follows the conditions that browsers and bundlers know.
+fn resolve(target: &Value) -> Option<&str> {
+    match target {
+        Value::String(file) => Some(file),
+        Value::Object(conditions) => {
+            ["browser", "import", "default"].iter().find_map(|name| resolve(conditions.get(*name)?))
+        }
+        _ => None,
+    }
+}
+
+/// A module with those that it imports at once; what it imports on demand does not count.
+fn closure(entry: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = BTreeSet::new();
+    let mut open = vec![entry.to_owned()];
+    while let Some(file) = open.pop() {
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let folder = file.parent().context("a module in no folder")?;
+        for name in static_imports(&text) {
+            if !name.starts_with("./") {
+                bail!("{} imports {name}, whose size is not known", file.display());
+            }
+            open.push(folder.join(name.trim_start_matches("./")));
+        }
+        files.insert(file);
+        open.retain(|file| !files.contains(file));
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// Names after `from` or a bare `import` at the beginning of a statement.
+fn static_imports(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let name = if line.starts_with("import ") || line.starts_with("export ") || line.starts_with("} from ") {
+            line.rsplit_once("from ").map(|(_, name)| name).or_else(|| line.strip_prefix("import "))
+        } else {
+            None
+        };
+        let Some(name) = name else { continue };
+        let name = name.trim_end_matches(';');
+        let quoted = |quote| name.strip_prefix(quote).and_then(|name: &str| name.strip_suffix(quote));
+        names.extend(quoted('\'').or_else(|| quoted('"')));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn imports_on_demand_do_not_count() {
+        let text = "import { a } from './a.js'\nimport \"./b.js\";\nexport { c } from './c.js';\nimport {\n  d,\n} from './d.js'\n\
+                    export const load = () => import('./later.js')\nconst from = 'from'\n";
+        assert_eq!(static_imports(text), ["./a.js", "./b.js", "./c.js", "./d.js"]);
+    }
+
+    #[test]
+    fn conditions_are_followed_to_a_file() {
+        let exports = json!({ "types": "./a.d.ts", "workerd": "./w.js", "browser": { "types": "./b.d.ts", "default": "./b.js" } });
+        assert_eq!(resolve(&exports), Some("./b.js"));
+        assert_eq!(resolve(&json!("./only.js")), Some("./only.js"));
+        assert_eq!(resolve(&json!({ "node": "./n.js" })), None);
+    }
+}
