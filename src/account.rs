@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
-use crate::{AccountType, LinkedAccountId, RawMetadata, Status, Timestamp};
+use crate::{AccountType, LinkedAccountId, RawMetadata, Status, Timestamp, response};
 
 /// A customer's bank account, linked or being linked to a shop: Omise's `linked_account` object.
 ///
@@ -122,24 +122,7 @@ impl fmt::Debug for LinkedAccount {
     }
 }
 
-/// The constant `linked_account`: any other object is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ObjectName;
-
-impl Serialize for ObjectName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("linked_account")
-    }
-}
-
-impl<'de> Deserialize<'de> for ObjectName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "linked_account" => Ok(Self),
-            _ => Err(de::Error::custom("expected object linked_account")),
-        }
-    }
-}
+response::object_name!(ObjectName, "linked_account");
 
 #[cfg(test)]
 mod tests {

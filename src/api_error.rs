@@ -135,70 +135,152 @@ impl fmt::Display for ApiError {
 
 impl Error for ApiError {}
 
-/// The `code` of Omise's error object: the ones that linked accounts are known to meet; others are kept as they came.
-///
-/// Source: Omise "Linked Account Object API" and "Errors"; `invalid_linked_account_type` and `not_enabled` appear in one
-/// secondary document.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorCode {
-    /// 401: wrong key, or a key of the wrong kind.
-    AuthenticationFailure,
-    /// 400: missing or invalid parameters.
-    BadRequest,
-    /// 500: Omise failed.
-    InternalError,
-    /// The type cannot be used.
-    InvalidLinkedAccountType,
-    /// 403: the key may not do this.
-    NotAuthorized,
-    /// The feature is off for the merchant.
-    NotEnabled,
-    /// 404: no such object.
-    NotFound,
-    /// 429: too many requests.
-    TooManyRequests,
-    /// A code that this version does not know.
-    Unknown(Box<str>),
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident: $text:literal, $status:literal;)*) => {
+        /// The `code` of Omise's error object. Codes that this version does not know are kept as they came.
+        ///
+        /// Source: Omise "Linked Account Object API" and "Errors"; `invalid_linked_account_type` and `not_enabled` appear in
+        /// one secondary document.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+            /// A code that this version does not know.
+            Unknown(Box<str>),
+        }
+
+        impl ErrorCode {
+            /// Every code that is known, in alphabetical order.
+            pub const KNOWN: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The code as Omise writes it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)*
+                    Self::Unknown(text) => text,
+                }
+            }
+
+            /// The HTTP status that Omise's pages list the code under; `None` for unknown ones.
+            #[must_use]
+            pub const fn http_status(&self) -> Option<u16> {
+                match self {
+                    $(Self::$variant => Some($status),)*
+                    Self::Unknown(_) => None,
+                }
+            }
+        }
+
+        impl From<&str> for ErrorCode {
+            fn from(text: &str) -> Self {
+                match text {
+                    $($text => Self::$variant,)*
+                    other => Self::Unknown(other.into()),
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// Wrong key, or a key of the wrong kind.
+    AuthenticationFailure: "authentication_failure", 401;
+    /// The bank or another system behind Omise failed.
+    BackendError: "backend_error", 400;
+    /// Missing or invalid parameters.
+    BadRequest: "bad_request", 400;
+    /// The card brand is not supported.
+    BrandNotSupported: "brand_not_supported", 400;
+    /// The list of documents cannot be changed.
+    DocumentsLocked: "documents_locked", 400;
+    /// The charge has expired.
+    ExpiredCharge: "expired_charge", 400;
+    /// The charge could not be captured.
+    FailedCapture: "failed_capture", 400;
+    /// The object could not be deleted.
+    FailedDeletion: "failed_deletion", 422;
+    /// The charge could not be expired.
+    FailedExpire: "failed_expire", 400;
+    /// The fraud check failed.
+    FailedFraudCheck: "failed_fraud_check", 400;
+    /// The currency could not be converted.
+    FailedMultiCurrency: "failed_multi_currency", 400;
+    /// The charge could not be refunded.
+    FailedRefund: "failed_refund", 400;
+    /// The charge could not be reversed.
+    FailedReverse: "failed_reverse", 400;
+    /// The charge could not be voided.
+    FailedVoid: "failed_void", 400;
+    /// The feature is not supported.
+    FeatureNotSupported: "feature_not_supported", 400;
+    /// Omise failed.
+    InternalError: "internal_error", 500;
+    /// The amount is not allowed.
+    InvalidAmount: "invalid_amount", 400;
+    /// The bank account is not valid.
+    InvalidBankAccount: "invalid_bank_account", 400;
+    /// The card is not valid.
+    InvalidCard: "invalid_card", 400;
+    /// The card token is not valid.
+    InvalidCardToken: "invalid_card_token", 400;
+    /// The charge is not valid.
+    InvalidCharge: "invalid_charge", 400;
+    /// The dispute is not valid.
+    InvalidDispute: "invalid_dispute", 400;
+    /// The domain is not valid.
+    InvalidDomain: "invalid_domain", 400;
+    /// The type of the file is not allowed.
+    InvalidFileType: "invalid_file_type", 400;
+    /// A search filter is not valid.
+    InvalidFilter: "invalid_filter", 422;
+    /// The link is not valid.
+    InvalidLink: "invalid_link", 400;
+    /// The account type is not supported (secondary document, which gives no status).
+    InvalidLinkedAccountType: "invalid_linked_account_type", 400;
+    /// The page is not valid.
+    InvalidPage: "invalid_page", 422;
+    /// The page size is not valid.
+    InvalidPerPage: "invalid_per_page", 422;
+    /// The recipient is not valid.
+    InvalidRecipient: "invalid_recipient", 400;
+    /// The search scope is not valid.
+    InvalidScope: "invalid_scope", 422;
+    /// The token is not valid.
+    InvalidToken: "invalid_token", 400;
+    /// The transfer is not valid.
+    InvalidTransfer: "invalid_transfer", 400;
+    /// The key has expired (401 or 403: the documents leave it open).
+    KeyExpiredError: "key_expired_error", 401;
+    /// The merchant's account is locked (401 or 403: the documents leave it open).
+    LockedAccountError: "locked_account_error", 403;
+    /// A card is missing.
+    MissingCard: "missing_card", 400;
+    /// A file is missing.
+    MissingFile: "missing_file", 400;
+    /// The key may not do this.
+    NotAuthorized: "not_authorized", 403;
+    /// The feature is off for the merchant (secondary document, which gives no status).
+    NotEnabled: "not_enabled", 422;
+    /// No such object.
+    NotFound: "not_found", 404;
+    /// Search is not available.
+    SearchUnavailable: "search_unavailable", 503;
+    /// The API version does not know this object.
+    SerializerNotFound: "serializer_not_found", 404;
+    /// The API version does not support this operation.
+    ServiceNotFound: "service_not_found", 404;
+    /// Too many requests.
+    TooManyRequests: "too_many_requests", 429;
+    /// The token has been used.
+    UsedToken: "used_token", 400;
 }
 
 impl ErrorCode {
-    /// The code as Omise writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::AuthenticationFailure => "authentication_failure",
-            Self::BadRequest => "bad_request",
-            Self::InternalError => "internal_error",
-            Self::InvalidLinkedAccountType => "invalid_linked_account_type",
-            Self::NotAuthorized => "not_authorized",
-            Self::NotEnabled => "not_enabled",
-            Self::NotFound => "not_found",
-            Self::TooManyRequests => "too_many_requests",
-            Self::Unknown(text) => text,
-        }
-    }
-
     /// The address of Omise's page on this code, as its errors carry it in `location`.
     #[must_use]
     pub fn location(&self) -> String {
         format!("https://www.omise.co/api-errors#{}", self.as_str().replace('_', "-"))
-    }
-}
-
-impl From<&str> for ErrorCode {
-    fn from(text: &str) -> Self {
-        match text {
-            "authentication_failure" => Self::AuthenticationFailure,
-            "bad_request" => Self::BadRequest,
-            "internal_error" => Self::InternalError,
-            "invalid_linked_account_type" => Self::InvalidLinkedAccountType,
-            "not_authorized" => Self::NotAuthorized,
-            "not_enabled" => Self::NotEnabled,
-            "not_found" => Self::NotFound,
-            "too_many_requests" => Self::TooManyRequests,
-            other => Self::Unknown(other.into()),
-        }
     }
 }
 
@@ -238,6 +320,17 @@ mod tests {
 }
 "#
         );
+    }
+
+    #[test]
+    fn known_codes_are_found_by_name_in_order() {
+        let names: Vec<&str> = ErrorCode::KNOWN.iter().map(ErrorCode::as_str).collect();
+        assert!(names.is_sorted());
+        for code in ErrorCode::KNOWN {
+            assert_eq!(&ErrorCode::from(code.as_str()), code);
+            assert!(code.http_status().is_some());
+        }
+        assert_eq!(ErrorCode::from("brand_new").http_status(), None);
     }
 
     proptest! {

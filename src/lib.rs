@@ -14,6 +14,11 @@
 //! | `POST /linked_accounts` | [`create`] |
 //! | `GET /linked_accounts/:id` | [`retrieve`] |
 //! | `DELETE /linked_accounts/:id` | [`delete`] |
+//! | `GET /linked_accounts` | [`list`] |
+//! | `GET /linked_accounts/search` | [`search`] |
+//!
+//! What to do about failure and delay is decided by pure functions too: [`retry`], [`poll`], [`merge`]; whoever owns the
+//! clock acts on their answer. [`webhook`] verifies and reads events, [`message`] has words for customers.
 //!
 //! # Example
 //!
@@ -51,20 +56,28 @@ mod id;
 mod issue;
 mod json;
 mod link_state;
+pub mod list;
+pub mod merge;
+pub mod message;
 mod metadata;
 mod mode;
+mod order;
 pub mod poll;
+mod query;
 mod raw_metadata;
 mod reason;
 mod request;
 mod response;
 pub mod retrieve;
+pub mod retry;
 mod return_uri;
+pub mod search;
 mod secret_key;
 mod status;
 mod timestamp;
+pub mod webhook;
 
-#[cfg(feature = "js")]
+#[cfg(feature = "validate")]
 pub mod js;
 
 pub use account::LinkedAccount;
@@ -81,10 +94,11 @@ pub use json::{Json, JsonError};
 pub use link_state::{LinkState, LinkStateError};
 pub use metadata::{Metadata, MetadataError, Number, Scalar};
 pub use mode::Mode;
+pub use order::Order;
 pub use raw_metadata::RawMetadata;
 pub use reason::Reason;
 pub use request::{DecodeRequestError, Method, Request};
-pub use response::ResponseError;
+pub use response::{MAX_ACCOUNT, MAX_PAGE, ResponseError, Unreadable};
 pub use return_uri::{ReturnUri, ReturnUriError, ReturnUriPolicy};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use status::Status;

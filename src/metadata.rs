@@ -177,10 +177,21 @@ impl Number {
     /// A number; `None` where it is not finite, or whole and beyond ±(2⁵³ − 1).
     #[must_use]
     pub fn from_f64(value: f64) -> Option<Self> {
+        // adding 0.0 makes a plain zero of −0.0, whose sign JSON would not bring back
+        Self::is_exact(value).then(|| Self((value + 0.0).to_string().into()))
+    }
+
+    /// A number of JavaScript's with the text that its engine writes for it: formatting a double here as well would cost the
+    /// browser 8 KB.
+    #[cfg(feature = "validate")]
+    pub(crate) fn from_js(value: f64, text: impl FnOnce() -> String) -> Option<Self> {
+        Self::is_exact(value).then(|| Self(text().into()))
+    }
+
+    fn is_exact(value: f64) -> bool {
         #[allow(clippy::cast_precision_loss)] // 2⁵³ − 1 is exact in an f64
         let safe = value.fract() != 0.0 || value.abs() <= Self::MAX_SAFE_INTEGER as f64;
-        // adding 0.0 makes a plain zero of −0.0, whose sign JSON would not bring back
-        (value.is_finite() && safe).then(|| Self((value + 0.0).to_string().into()))
+        value.is_finite() && safe
     }
 
     /// The number as JSON writes it.

@@ -4,30 +4,66 @@ use std::time::Duration;
 
 use crate::Status;
 
-/// How long a page waits, after the customer came back, for the bank's answer to arrive.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// What is known when the next reading is to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Situation<'a> {
+    /// The status that was read last.
+    pub status: &'a Status,
+    /// How long asking has gone on.
+    pub elapsed: Duration,
+    /// Seconds until `expires_at`, negative once it is past; `None` where it is not known.
+    pub seconds_left: Option<i64>,
+    /// Whether anybody is looking: `false` for a hidden tab.
+    pub visible: bool,
+}
 
-/// How long to wait before the next reading, or `None` to stop: the status is terminal, or `elapsed` has used up
-/// [`PATIENCE`].
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The answer is final, or none is to be expected any more.
+    Stop,
+    /// Ask again after this delay.
+    After(Duration),
+    /// Ask again when somebody looks.
+    WhenVisible,
+}
+
+/// The first delay, and the least.
+pub const MIN_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay.
+pub const MAX_DELAY: Duration = Duration::from_secs(30);
+/// For how many seconds after `expires_at` a pending account is still asked about: Omise may settle it a little late.
+pub const GRACE: i64 = 60;
+
+/// Decides when to ask next.
 ///
-/// Readings begin one second apart and spread to five: a bank that confirms after the redirect usually does so within
-/// seconds, and a slow one is not worth hammering.
+/// Delays begin at one second and grow with a quarter of the time gone by, up to thirty seconds: a customer who has just come
+/// back hears at once, and one who dawdles at the bank costs little (Omise's "API rate limiting" page asks not to poll
+/// often). The reading after the expiry comes promptly, and [`GRACE`] later asking ends.
 ///
 /// ```
 /// use std::time::Duration;
-/// use omise_linked_accounts::{Status, poll};
+/// use omise_linked_accounts::{Status, poll::{Next, Situation, next}};
 ///
-/// assert_eq!(poll::next(&Status::Pending, Duration::ZERO), Some(Duration::from_secs(1)));
-/// assert_eq!(poll::next(&Status::Successful, Duration::ZERO), None);
+/// let situation = Situation { status: &Status::Pending, elapsed: Duration::ZERO, seconds_left: None, visible: true };
+/// assert_eq!(next(situation), Next::After(Duration::from_secs(1)));
+/// assert_eq!(next(Situation { status: &Status::Successful, ..situation }), Next::Stop);
 /// ```
 #[must_use]
-pub fn next(status: &Status, elapsed: Duration) -> Option<Duration> {
-    let left = PATIENCE.saturating_sub(elapsed);
-    if status.is_terminal() || left.is_zero() {
-        return None;
+pub fn next(situation: Situation<'_>) -> Next {
+    let Situation { status, elapsed, seconds_left, visible } = situation;
+    // an account without a known expiry is given the 24 hours of every official sample
+    let left = seconds_left.unwrap_or_else(|| 86_400 - i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX));
+    if status.is_terminal() || left <= -GRACE {
+        return Next::Stop;
     }
-    let step = (elapsed / 4).clamp(Duration::from_secs(1), Duration::from_secs(5));
-    Some(step.min(left))
+    if !visible {
+        return Next::WhenVisible;
+    }
+    let delay = (elapsed / 4).clamp(MIN_DELAY, MAX_DELAY);
+    // not past the expiry without a look right after it
+    let expiry = u64::try_from(left).map_or(delay, |left| Duration::from_secs(left) + MIN_DELAY);
+    Next::After(delay.min(expiry))
 }
 
 #[cfg(test)]
@@ -38,36 +74,56 @@ mod tests {
 
     #[test]
     fn table() {
-        for (status, elapsed_ms, expected_ms) in [
-            ("pending", 0, Some(1_000)),
-            ("pending", 4_000, Some(1_000)),
-            ("pending", 12_000, Some(3_000)),
-            ("pending", 24_000, Some(5_000)),
-            ("pending", 29_500, Some(500)),
-            ("pending", 30_000, None),
-            ("verified", 0, Some(1_000)),
-            ("brand_new", 0, Some(1_000)),
-            ("successful", 0, None),
-            ("failed", 0, None),
-            ("expired", 0, None),
-            ("deleted", 0, None),
+        let s = |n| Next::After(Duration::from_secs(n));
+        for (status, elapsed, seconds_left, visible, expected) in [
+            ("pending", 0, Some(86_400), true, s(1)),
+            ("pending", 4, Some(86_000), true, s(1)),
+            ("pending", 12, Some(86_000), true, s(3)),
+            ("pending", 600, Some(80_000), true, s(30)),
+            ("pending", 600, Some(5), true, s(6)),
+            ("pending", 600, Some(0), true, s(1)),
+            ("pending", 600, Some(-1), true, s(30)),
+            ("pending", 0, Some(-59), true, s(1)),
+            ("pending", 0, Some(-60), true, Next::Stop),
+            ("pending", 12, Some(86_000), false, Next::WhenVisible),
+            ("pending", 12, Some(-60), false, Next::Stop),
+            ("pending", 0, None, true, s(1)),
+            ("pending", 86_459, None, true, s(30)),
+            ("pending", 86_460, None, true, Next::Stop),
+            ("verified", 0, Some(86_400), true, s(1)),
+            ("brand_new", 0, Some(86_400), true, s(1)),
+            ("successful", 0, Some(86_400), true, Next::Stop),
+            ("failed", 0, Some(86_400), false, Next::Stop),
+            ("expired", 0, Some(0), true, Next::Stop),
+            ("deleted", 0, None, true, Next::Stop),
         ] {
-            let next = next(&Status::from(status), Duration::from_millis(elapsed_ms));
-            assert_eq!(next, expected_ms.map(Duration::from_millis), "{status} after {elapsed_ms} ms");
+            let status = Status::from(status);
+            let situation = Situation { status: &status, elapsed: Duration::from_secs(elapsed), seconds_left, visible };
+            assert_eq!(next(situation), expected, "{situation:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn waiting_ends(start in 0_u64..30_000) {
-            let mut elapsed = Duration::from_millis(start);
+        fn waiting_ends(life in 0_i64..90_000) {
+            let mut elapsed = Duration::ZERO;
             let mut readings = 0;
-            while let Some(delay) = next(&Status::Pending, elapsed) {
-                elapsed += delay;
+            let seconds = |elapsed: Duration| i64::try_from(elapsed.as_secs()).unwrap();
+            loop {
+                let seconds_left = Some(life - seconds(elapsed));
+                match next(Situation { status: &Status::Pending, elapsed, seconds_left, visible: true }) {
+                    Next::After(delay) => {
+                        prop_assert!((MIN_DELAY..=MAX_DELAY).contains(&delay));
+                        elapsed += delay;
+                    }
+                    Next::Stop => break,
+                    Next::WhenVisible => prop_assert!(false, "somebody is looking"),
+                }
                 readings += 1;
-                prop_assert!(readings <= 30);
+                prop_assert!(readings < 4_000);
             }
-            prop_assert_eq!(elapsed, PATIENCE);
+            prop_assert!(seconds(elapsed) >= life + GRACE);
+            prop_assert!(seconds(elapsed) <= life + GRACE + 30);
         }
     }
 }

@@ -33,13 +33,15 @@ pub struct Request {
     pub method: Method,
     /// The path, beginning with `/`; nothing in it needs encoding.
     pub path: String,
+    /// The query without its `?`, encoded.
+    pub query: Option<String>,
     /// The body, `application/x-www-form-urlencoded` as documented; `None` where the endpoint has none.
     pub body: Option<String>,
 }
 
 impl Request {
     pub(crate) const fn new(method: Method, path: String, body: Option<String>) -> Self {
-        Self { method, path, body }
+        Self { method, path, query: None, body }
     }
 }
 

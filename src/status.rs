@@ -42,6 +42,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// The statuses of Omise's own list.
+    pub const OFFICIAL: [Self; 5] = [Self::Pending, Self::Successful, Self::Failed, Self::Expired, Self::Deleted];
+
     /// The status as Omise writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -55,6 +58,31 @@ impl Status {
             Self::Suspended => "suspended",
             Self::Rejected => "rejected",
             Self::Unknown(text) => text,
+        }
+    }
+
+    /// Whether the account can be charged now.
+    #[must_use]
+    pub const fn is_usable(&self) -> bool {
+        matches!(self, Self::Successful)
+    }
+
+    /// Whether an account is known to go from this status to `next` in one step, or either is a status that we know too
+    /// little about to say.
+    ///
+    /// Source: Omise's status list: `pending` ends in `successful`, `failed` or `expired`; `successful` becomes `deleted`.
+    #[must_use]
+    pub const fn can_become(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Self::Pending, Self::Successful | Self::Failed | Self::Expired) | (Self::Successful, Self::Deleted) => {
+                true
+            }
+            (Self::Pending | Self::Successful | Self::Failed | Self::Expired | Self::Deleted, known) => {
+                matches!(known, Self::Verified | Self::Suspended | Self::Rejected | Self::Unknown(_))
+                    && !matches!(self, Self::Deleted)
+            }
+            // from secondary documents and from the future: anything
+            _ => true,
         }
     }
 
@@ -120,6 +148,32 @@ mod tests {
         ] {
             assert_eq!(Status::from(text).is_terminal(), terminal, "{text}");
         }
+    }
+
+    #[test]
+    fn transitions() {
+        let official = ["pending", "successful", "failed", "expired", "deleted"];
+        for from in official {
+            let found: Vec<&str> =
+                official.into_iter().filter(|to| Status::from(from).can_become(&Status::from(*to))).collect();
+            let expected: &[&str] = match from {
+                "pending" => &["successful", "failed", "expired"],
+                "successful" => &["deleted"],
+                _ => &[],
+            };
+            assert_eq!(found, expected, "{from}");
+        }
+        assert!(Status::from("verified").can_become(&Status::Suspended));
+        assert!(Status::Pending.can_become(&Status::from("brand_new")));
+        assert!(!Status::Deleted.can_become(&Status::from("brand_new")));
+    }
+
+    #[test]
+    fn only_successful_is_usable() {
+        for text in ["pending", "failed", "expired", "deleted", "verified", "suspended", "rejected", "brand_new"] {
+            assert!(!Status::from(text).is_usable(), "{text}");
+        }
+        assert!(Status::Successful.is_usable());
     }
 
     #[test]

@@ -9,11 +9,17 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::RequestRedirect;
 
 use super::{
-    ClientOptions,
+    calls::ClientOptions,
     error::{ClientError, object},
     input,
 };
-use crate::{CreatePolicy, CreateRequest, LinkState, LinkedAccountId, Reason, Scalar, Status, poll};
+use crate::{
+    CreatePolicy, CreateRequest, LinkState, LinkedAccountId, Reason, Scalar, Status,
+    poll::{self, Next, Situation},
+};
+
+/// How long a page waits, after the customer came back, for the bank's answer to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[wasm_bindgen]
 extern "C" {
@@ -53,7 +59,7 @@ impl<'a> Client<'a> {
         let body = object(&[(LinkState::PARAMETER, link_state.into())]);
         let mut account = self.send(Method::POST, "/linked_accounts/confirm", Some(&body), None).await?;
         let mut elapsed = Duration::ZERO;
-        while let Some(delay) = poll::next(&status(&account), elapsed) {
+        while let Next::After(delay) = Self::next(&account, elapsed) {
             sleep(delay).await;
             elapsed += delay;
             match self.retrieve(&text(&account, "id")).await {
@@ -70,6 +76,16 @@ impl<'a> Client<'a> {
             _ => "pending",
         };
         Ok(object(&[("result", result.into()), ("account", account)]))
+    }
+
+    /// When to ask again for a customer who has just come back: the bank's answer is a matter of seconds, or else the page
+    /// says that it is pending.
+    fn next(account: &JsValue, elapsed: Duration) -> Next {
+        let status = status(account);
+        if elapsed >= PATIENCE {
+            return Next::Stop;
+        }
+        poll::next(Situation { status: &status, elapsed, seconds_left: None, visible: true })
     }
 
     async fn send(

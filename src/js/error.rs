@@ -3,7 +3,7 @@
 use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
 
-use super::issues;
+use super::validate::issues;
 use crate::{Reason, ValidationError};
 
 /// Why a call of the client failed.

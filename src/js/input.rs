@@ -1,6 +1,6 @@
 //! Reading what a page passes in, property by property.
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, JSON, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{Json, Number};
@@ -42,7 +42,9 @@ fn shallow(value: &JsValue) -> Json {
     if let Some(text) = value.as_string() {
         Json::String(text)
     } else if let Some(number) = value.as_f64() {
-        Json::Number(Number::from_f64(number))
+        Json::Number(Number::from_js(number, || {
+            JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default()
+        }))
     } else if let Some(value) = value.as_bool() {
         Json::Bool(value)
     } else if value.is_null() || value.is_undefined() {

@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
-use omise_linked_accounts::{ApiError, LinkedAccount, Mode, Reason, Request, ResponseError};
+use omise_linked_accounts::{ApiError, LinkedAccount, MAX_ACCOUNT, Mode, Reason, Request, ResponseError};
 use wasm_bindgen::JsValue;
 use worker::{AbortController, Delay, Fetch, Headers, RequestInit, RequestRedirect};
 
@@ -12,10 +12,6 @@ use crate::{
     body::{BodyError, read_capped},
     settings::Settings,
 };
-
-/// The most bytes of an answer that are read. An account takes under 20 KiB even with full metadata (15,000 characters of
-/// up to 4 bytes, escaped: 90 KB at the very worst).
-const MAX_ANSWER: usize = 1024 * 1024;
 
 /// The version that our types speak.
 const API_VERSION: &str = "2019-05-29";
@@ -36,7 +32,7 @@ pub(crate) enum CallError {
     Timeout,
     /// No connection, or it broke.
     Unreachable,
-    /// The answer is larger than [`MAX_ANSWER`].
+    /// The answer is larger than [`MAX_ACCOUNT`].
     TooLarge,
 }
 
@@ -66,7 +62,7 @@ pub(crate) async fn call(
         let status = response.status_code();
         let retry_after = response.headers().get("Retry-After")?.and_then(|text| text.trim().parse().ok());
         let body = match response.stream() {
-            Ok(stream) => read_capped(stream, MAX_ANSWER).await,
+            Ok(stream) => read_capped(stream, MAX_ACCOUNT).await,
             // no body at all
             Err(_) => Ok(Vec::new()),
         };

@@ -1,0 +1,328 @@
+//! `GET /linked_accounts/search`.
+//!
+//! Not on Omise's official page of linked accounts, but in its schema exports. `search` stands where an id would: route it
+//! before [`retrieve`](crate::retrieve).
+//!
+//! Source: Omise "Search API"; "Search query and filters".
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountType, LinkedAccount, Order, Request, ResponseError, Status, ValidationError, query::Query, response,
+};
+
+/// What to look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SearchParams {
+    /// Words to find; empty finds everything. At most [`SearchParams::MAX_QUERY`] characters.
+    pub query: String,
+    /// What accounts must also be.
+    pub filters: Filters,
+    /// The page, from 1.
+    pub page: u32,
+    /// How many results a page has, 1 to [`SearchParams::MAX_PER_PAGE`].
+    pub per_page: u32,
+    /// By creation time.
+    pub order: Order,
+}
+
+impl SearchParams {
+    /// The default of `per_page`.
+    pub const DEFAULT_PER_PAGE: u32 = 30;
+    /// The most that `per_page` may be (secondary document).
+    pub const MAX_PER_PAGE: u32 = 100;
+    /// The most that `page` may be: with the largest pages, a billion results.
+    pub const MAX_PAGE: u32 = 10_000_000;
+    /// The most characters of `query`: what fits a URL beside the rest even when each takes 12 bytes encoded.
+    pub const MAX_QUERY: usize = 500;
+}
+
+impl Default for SearchParams {
+    fn default() -> Self {
+        Self {
+            query: String::new(),
+            filters: Filters::default(),
+            page: 1,
+            per_page: Self::DEFAULT_PER_PAGE,
+            order: Order::Chronological,
+        }
+    }
+}
+
+/// The filters that Omise documents for linked accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Filters {
+    /// Accounts of this status.
+    pub status: Option<Status>,
+    /// Accounts of this type.
+    pub account_type: Option<AccountType>,
+    /// Accounts created in this time.
+    pub created: Option<Created>,
+}
+
+/// A filter on the day of creation (UTC): one day, or a range with both its ends.
+///
+/// ```
+/// use omise_linked_accounts::search::Created;
+///
+/// assert_eq!(Created::parse("2024-06-03").unwrap().to_string(), "2024-06-03");
+/// assert_eq!(Created::parse("2024-06-03..2024-06-30").unwrap().to_string(), "2024-06-03..2024-06-30");
+/// assert!(Created::parse("2024-06-30..2024-06-03").is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Created {
+    first: jiff::civil::Date,
+    last: jiff::civil::Date,
+}
+
+impl Created {
+    /// Parses `YYYY-MM-DD` or `YYYY-MM-DD..YYYY-MM-DD`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let day = |text: &str| text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10);
+        let (first, last) = match text.split_once("..") {
+            Some((first, last)) => (day(first)?, day(last)?),
+            None => (day(text)?, day(text)?),
+        };
+        (first <= last).then_some(Self { first, last })
+    }
+
+    /// The days as text, first and last, `YYYY-MM-DD`: they order as the days do.
+    #[must_use]
+    pub fn days(&self) -> (String, String) {
+        (self.first.to_string(), self.last.to_string())
+    }
+}
+
+impl std::fmt::Display for Created {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}..{}", self.first, self.last) }
+    }
+}
+
+impl Filters {
+    /// The filters as Omise echoes them: name and text.
+    #[must_use]
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::new();
+        if let Some(status) = &self.status {
+            map.insert("status".to_owned(), status.to_string());
+        }
+        if let Some(account_type) = &self.account_type {
+            map.insert("type".to_owned(), account_type.to_string());
+        }
+        if let Some(created) = &self.created {
+            map.insert("created".to_owned(), created.to_string());
+        }
+        map
+    }
+}
+
+/// The request that searches.
+#[must_use]
+pub fn encode_request(params: &SearchParams) -> Request {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("query", &params.query);
+    for (name, value) in params.filters.to_map() {
+        query.append_pair(&format!("filters[{name}]"), &value);
+    }
+    query.append_pair("page", &params.page.to_string());
+    query.append_pair("per_page", &params.per_page.to_string());
+    query.append_pair("order", params.order.as_str());
+    Request::get("/linked_accounts/search", query.finish())
+}
+
+/// Reads the query of a search request. Filters take the official statuses and the direct-debit types.
+///
+/// # Errors
+///
+/// [`ValidationError`] for what is malformed, out of bounds, repeated or unknown, all at once.
+pub fn decode_request(query: &str) -> Result<SearchParams, ValidationError> {
+    let mut query = Query::parse(query);
+    let words = query.parsed("query", "at most 500 characters", |text| {
+        (text.chars().count() <= SearchParams::MAX_QUERY).then(|| text.to_owned())
+    });
+    let status = query.parsed("filters[status]", "pending, successful, failed, expired or deleted", |text| {
+        let status = Status::from(text);
+        let official = Status::OFFICIAL.contains(&status);
+        official.then_some(status)
+    });
+    let account_type = query.parsed("filters[type]", "a direct-debit type such as direct_debit_scb", |text| {
+        Some(AccountType::from(text)).filter(AccountType::is_direct_debit)
+    });
+    let created = query.parsed("filters[created]", "a day such as 2024-06-03, or two with .. between", Created::parse);
+    let page = query.number("page", 1, SearchParams::MAX_PAGE, "a number from 1 to 10000000");
+    let per_page = query.number("per_page", 1, SearchParams::MAX_PER_PAGE, "a number from 1 to 100");
+    let order = query.order();
+    query.finish()?;
+    Ok(SearchParams {
+        query: words.unwrap_or_default(),
+        filters: Filters { status, account_type, created },
+        page: page.unwrap_or(1),
+        per_page: per_page.unwrap_or(SearchParams::DEFAULT_PER_PAGE),
+        order: order.unwrap_or_default(),
+    })
+}
+
+/// Omise's `search` envelope. `A` is [`LinkedAccount`], or whatever an emulator or proxy shows in its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Search<A = LinkedAccount> {
+    object: SearchName,
+    /// Always null for linked accounts.
+    #[serde(default)]
+    pub export: Option<String>,
+    /// The results of this page.
+    pub data: Vec<A>,
+    /// The page that was asked for, even past the end.
+    pub page: u32,
+    /// How many results a page has.
+    pub per_page: u32,
+    /// How many results there are in all.
+    pub total: u64,
+    /// How many pages: 0 where there is no result.
+    pub total_pages: u64,
+    /// The filters that were asked for, as text.
+    #[serde(default)]
+    pub filters: BTreeMap<String, String>,
+    /// The path of the search.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// The order.
+    #[serde(default)]
+    pub order: Option<Order>,
+    /// The words that were asked for.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// What was searched: `linked_account`.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Always null for linked accounts.
+    #[serde(default)]
+    pub aggregate_level: Option<String>,
+}
+
+response::object_name!(SearchName, "search");
+
+impl<A> Search<A> {
+    /// The envelope around `data`, for a request with `params`.
+    #[must_use]
+    pub fn new(data: Vec<A>, total: u64, params: &SearchParams) -> Self {
+        Self {
+            object: SearchName,
+            export: None,
+            data,
+            page: params.page,
+            per_page: params.per_page,
+            total,
+            total_pages: total.div_ceil(u64::from(params.per_page.max(1))),
+            filters: params.filters.to_map(),
+            location: Some("/search".to_owned()),
+            order: Some(params.order),
+            query: Some(params.query.clone()),
+            scope: Some("linked_account".to_owned()),
+            aggregate_level: None,
+        }
+    }
+}
+
+/// The body of a 200 answer.
+#[must_use]
+pub fn encode_response<A: Serialize>(search: &Search<A>) -> Vec<u8> {
+    response::encode(search)
+}
+
+/// Reads the answer; a page past the end has no data and the same totals.
+///
+/// # Errors
+///
+/// [`ResponseError`] where Omise refused or failed, or the answer cannot be read.
+pub fn decode_response(status: u16, body: &[u8]) -> Result<Search, ResponseError> {
+    response::read(status, body, response::MAX_PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::IssueCode;
+
+    fn params() -> impl Strategy<Value = SearchParams> {
+        let status = proptest::option::of(proptest::sample::select(Status::OFFICIAL.to_vec()));
+        let account_type = proptest::option::of(proptest::sample::select(AccountType::DIRECT_DEBIT.to_vec()));
+        let created = proptest::option::of(proptest::sample::select(vec!["2024-02-29", "2017-01-01..2022-12-21"]));
+        let order = prop_oneof![Just(Order::Chronological), Just(Order::ReverseChronological)];
+        ("\\PC{0,40}", status, account_type, created, 1..=SearchParams::MAX_PAGE, 1..=100_u32, order).prop_map(
+            |(query, status, account_type, created, page, per_page, order)| SearchParams {
+                query,
+                filters: Filters { status, account_type, created: created.and_then(Created::parse) },
+                page,
+                per_page,
+                order,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn request_round_trips(params in params()) {
+            prop_assert_eq!(decode_request(&encode_request(&params).query.unwrap()).unwrap(), params);
+        }
+
+        #[test]
+        fn any_query_is_answered(query in any::<String>()) {
+            let _ = decode_request(&query);
+        }
+
+        #[test]
+        fn envelope_round_trips(params in params(), total in 0..1_000_u64) {
+            let search = Search::<LinkedAccount>::new(Vec::new(), total, &params);
+            prop_assert_eq!(decode_response(200, &encode_response(&search)).unwrap(), search);
+        }
+    }
+
+    #[test]
+    fn pages() {
+        for (total, per_page, pages) in [(0, 30, 0), (1, 30, 1), (30, 30, 1), (31, 30, 2)] {
+            let params = SearchParams { per_page, page: 9, ..SearchParams::default() };
+            let search = Search::<LinkedAccount>::new(Vec::new(), total, &params);
+            assert_eq!((search.total_pages, search.page), (pages, 9), "{total} by {per_page}");
+        }
+    }
+
+    #[test]
+    fn all_issues_at_once() {
+        use IssueCode as C;
+        let query = "filters[status]=open&filters[type]=individual&filters[created]=2024-13-01&filters[name]=x&page=0&per_page=101";
+        let error = decode_request(query).unwrap_err();
+        let found: Vec<(&str, IssueCode)> = error.issues().iter().map(|i| (i.field.as_str(), i.code)).collect();
+        assert_eq!(
+            found,
+            [
+                ("filters[status]", C::Invalid),
+                ("filters[type]", C::Invalid),
+                ("filters[created]", C::Invalid),
+                ("page", C::Invalid),
+                ("per_page", C::Invalid),
+                ("filters[name]", C::UnknownField)
+            ]
+        );
+        assert!(decode_request(&format!("query={}", "a".repeat(501))).is_err());
+        assert!(decode_request(&format!("query={}", "ก".repeat(500))).is_ok());
+    }
+
+    #[test]
+    fn the_captured_envelope_is_read() {
+        let body = r#"{"object":"search","export":null,"data":[],"page":7,"per_page":30,"total":2,"total_pages":1,
+            "filters":{"created":"2017-01-01..2022-12-21"},"location":"/search","order":"reverse_chronological","query":"",
+            "scope":"linked_account","aggregate_level":null}"#;
+        let search = decode_response(200, body.as_bytes()).unwrap();
+        assert_eq!((search.total, search.total_pages, search.page), (2, 1, 7));
+        assert_eq!(search.filters["created"], "2017-01-01..2022-12-21");
+    }
+}
