@@ -80,9 +80,16 @@ impl ApiError {
         Self { status, body: ErrorBody::Standard { code, message: message.into() } }
     }
 
+    /// The longest body that is read as an error object, in bytes: real ones have a few hundred, and a message may repeat a
+    /// `return_uri` of 2 KB. Anything longer is [`ErrorBody::Other`].
+    pub const MAX_LEN: usize = 64 * 1024;
+
     /// Reads an answer. Any bytes are an error of some grade, so this cannot fail.
     #[must_use]
     pub fn decode(status: u16, body: &[u8]) -> Self {
+        if body.len() > Self::MAX_LEN {
+            return Self { status, body: ErrorBody::Other };
+        }
         let body = match serde_json::from_slice::<Wire>(body) {
             Ok(wire) if wire.object == "error" => {
                 ErrorBody::Standard { code: ErrorCode::from(wire.code.as_str()), message: wire.message }
@@ -302,6 +309,11 @@ mod tests {
             (503, "<html><title>503</title></html>", ErrorBody::Other),
             (502, "", ErrorBody::Other),
             (500, r#"{"object":"list"}"#, ErrorBody::Other),
+            (
+                500,
+                &format!(r#"{{"object":"error","code":"x","message":"{}"}}"#, "a".repeat(ApiError::MAX_LEN)),
+                ErrorBody::Other,
+            ),
         ] {
             assert_eq!(ApiError::decode(status, body.as_bytes()), ApiError { status, body: expected }, "{body}");
         }

@@ -12,8 +12,10 @@ use crate::Number;
 /// A JSON value from outside, before any rule is applied: members keep their order and their duplicates, so that the rules
 /// can name them.
 ///
-/// An array's elements are dropped, since nothing that we read is an array. Work is linear in the text, whose size the
-/// reader caps; nesting is capped at 128 levels by `serde_json`.
+/// An array's elements are dropped, since nothing that we read is an array.
+///
+/// Caps: [`Json::MAX_LEN`] bytes; 128 levels of nesting, by `serde_json`; and so at most 52,428 members, as each takes five
+/// bytes (`"":0,`). Work is linear in the text.
 ///
 /// ```
 /// use omise_linked_accounts::Json;
@@ -39,13 +41,20 @@ pub enum Json {
 }
 
 impl Json {
+    /// The longest text that is read, in bytes. The largest legal request is 15,000 characters of metadata at 12 bytes each
+    /// (a surrogate pair, escaped), 180 KB, and some 15 KB of addresses and names beside it.
+    pub const MAX_LEN: usize = 256 * 1024;
+
     /// Parses exactly one JSON text (RFC 8259) in UTF-8, without a byte order mark.
     ///
     /// # Errors
     ///
-    /// [`JsonError`] with line and column.
+    /// [`JsonError`] with line and column, or where the text is too long.
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
-        serde_json::from_slice(bytes).map_err(|e| JsonError { line: e.line(), column: e.column() })
+        if bytes.len() > Self::MAX_LEN {
+            return Err(JsonError(Cause::TooLong));
+        }
+        serde_json::from_slice(bytes).map_err(|e| JsonError(Cause::Syntax { line: e.line(), column: e.column() }))
     }
 
     /// What this is, as a sentence can name it: `a string`, `an object`.
@@ -119,16 +128,24 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// The text is not JSON. It names the place and never repeats the text.
+/// The text is not JSON, or too long. It names the place and never repeats the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonError {
-    line: usize,
-    column: usize,
+pub struct JsonError(Cause);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cause {
+    Syntax { line: usize, column: usize },
+    TooLong,
 }
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected JSON; reading stopped at line {} column {}", self.line, self.column)
+        match self.0 {
+            Cause::Syntax { line, column } => {
+                write!(f, "expected JSON; reading stopped at line {line} column {column}")
+            }
+            Cause::TooLong => write!(f, "expected at most {} bytes", Json::MAX_LEN),
+        }
     }
 }
 
@@ -148,6 +165,9 @@ mod tests {
             assert!(Json::parse(text.as_bytes()).is_err(), "{text:.20}");
         }
         assert!(Json::parse(b"\"\xff\"").is_err());
+        let text = |len: usize| format!("\"{}\"", "a".repeat(len - 2));
+        assert!(Json::parse(text(Json::MAX_LEN).as_bytes()).is_ok());
+        assert!(Json::parse(text(Json::MAX_LEN + 1).as_bytes()).is_err());
     }
 
     #[test]

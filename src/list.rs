@@ -205,7 +205,10 @@ mod tests {
                 ("page", C::UnknownField)
             ]
         );
-        for query in ["limit=0", "limit=+5", "limit=1e1", "offset=1000000001", "limit=99999999999999999999"] {
+        let long = format!("limit={}", "0".repeat(8 * 1024));
+        for query in
+            [long.as_str(), "limit=0", "limit=+5", "limit=1e1", "offset=1000000001", "limit=99999999999999999999"]
+        {
             assert!(decode_request(query).is_err(), "{query}");
         }
         assert_eq!(decode_request("limit=&order=").unwrap(), ListParams::default());

@@ -8,10 +8,6 @@ use crate::{
     body::{BodyError, read_capped},
 };
 
-/// The largest body that is read, in bytes. The largest legal one is 15,000 characters of metadata at up to 6 bytes each
-/// (`\u0000`), 90 KB, and some 3 KB beside it.
-const MAX_BODY: usize = 256 * 1024;
-
 /// The header, or `None`; a value that is not text counts as absent.
 pub(crate) fn header(req: &Request, name: &str) -> Option<String> {
     req.headers().get(name).ok().flatten()
@@ -36,11 +32,11 @@ pub(crate) async fn json(mut req: Request) -> Result<Json, Failure> {
     }
     // an honest length spares reading; the count below holds for the others
     let declared = header(&req, "Content-Length").and_then(|text| text.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY) {
+    if declared.is_some_and(|length| length > Json::MAX_LEN) {
         return Err(Reason::BodyTooLarge.into());
     }
     let body = match req.stream() {
-        Ok(stream) => read_capped(stream, MAX_BODY).await.map_err(|error| match error {
+        Ok(stream) => read_capped(stream, Json::MAX_LEN).await.map_err(|error| match error {
             BodyError::TooLarge => Reason::BodyTooLarge,
             BodyError::Broken => Reason::MalformedJson,
         })?,
