@@ -161,10 +161,16 @@ test("a customer is never sent to a registration page elsewhere", async () => {
     "javascript:alert(1)",
     null,
   ]) {
-    omise.answer = json(200, good({ registration_uri: uri }));
-    const answer = await me.create({ replace_pending: true });
-    assertError(answer, 502, "upstream_unreadable");
-    assert.ok(!JSON.stringify(answer.body).includes("evil"));
+    const latest = JSON.stringify(good({ registration_uri: uri }));
+    omise.answer = json(200, JSON.parse(latest));
+    const key = randomUUID();
+    assertError(await me.create({}, key), 502, "upstream_unreadable");
+    const { id } = JSON.parse(latest);
+    omise.answer = json(200, good({ id, registration_uri: uri }));
+    for (const answer of [await me.create({}, key), await me.create(), await me.get(id)]) {
+      const account = answer.body.linked_account ?? answer.body;
+      assert.deepEqual([account.id, account.registration_uri], [id, null]);
+    }
     me = new Customer(me.url, me.session, { sub: randomUUID() });
   }
 });

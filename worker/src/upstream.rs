@@ -127,18 +127,19 @@ pub(crate) fn failure(error: &ResponseError, retry_after: Option<u32>) -> Failur
     }
 }
 
-/// An account that Omise answered with, if it may be shown: of the key's own mode.
-pub(crate) fn check(settings: &Settings, account: LinkedAccount) -> Result<LinkedAccount, Failure> {
+/// An account that Omise answered with, if it may be shown: of the key's own mode. A registration page that is not on one of
+/// the configured origins is taken away: no customer is ever sent there.
+pub(crate) fn check(settings: &Settings, mut account: LinkedAccount) -> Result<LinkedAccount, Failure> {
     let mode = settings.secret_key.mode();
-    if account.livemode == mode.is_live() && account.id.mode() == mode {
-        Ok(account)
-    } else {
-        Err(Failure::new(Reason::ModeMismatch).with_log("omise answered with an account of the other mode"))
+    if account.livemode != mode.is_live() || account.id.mode() != mode {
+        return Err(Failure::new(Reason::ModeMismatch).with_log("omise answered with an account of the other mode"));
     }
+    account.registration_uri = account.registration_uri.filter(|uri| is_registration_uri(settings, uri));
+    Ok(account)
 }
 
 /// Whether a customer may be sent to `uri` to register: one of the configured origins, over https unless in test mode.
-pub(crate) fn is_registration_uri(settings: &Settings, uri: &str) -> bool {
+fn is_registration_uri(settings: &Settings, uri: &str) -> bool {
     let plain = uri.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     let within = |origin: &String| {
         uri.strip_prefix(origin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
