@@ -80,6 +80,12 @@ impl ApiError {
         Self { status, body: ErrorBody::Standard { code, message: message.into() } }
     }
 
+    /// The 500 that Omise documents: the bare body of its web framework.
+    #[must_use]
+    pub const fn rails() -> Self {
+        Self { status: 500, body: ErrorBody::Rails }
+    }
+
     /// The longest body that is read as an error object, in bytes: real ones have a few hundred, and a message may repeat a
     /// `return_uri` of 2 KB. Anything longer is [`ErrorBody::Other`].
     pub const MAX_LEN: usize = 64 * 1024;
@@ -305,7 +311,7 @@ mod tests {
                 r#"{"object":"error","location":"x","code":"bad_request","message":"Type is required","extra":[1]}"#,
                 ErrorBody::Standard { code: ErrorCode::BadRequest, message: "Type is required".to_owned() },
             ),
-            (500, r#"{"status":500,"error":"Internal Server Error"}"#, ErrorBody::Rails),
+            (500, r#"{"status":500,"error":"Internal Server Error"}"#, ApiError::rails().body),
             (503, "<html><title>503</title></html>", ErrorBody::Other),
             (502, "", ErrorBody::Other),
             (500, r#"{"object":"list"}"#, ErrorBody::Other),

@@ -84,6 +84,8 @@ pub fn decode_request(content_type: Option<&str>, body: &[u8]) -> Result<Fields,
     if media_type.eq_ignore_ascii_case("application/json") { decode_json(body) } else { decode_form(body) }
 }
 
+const TWICE: DecodeRequestError = DecodeRequestError("a parameter appears twice");
+
 fn decode_json(body: &[u8]) -> Result<Fields, DecodeRequestError> {
     #[derive(Deserialize)]
     struct Wire<'a> {
@@ -98,16 +100,23 @@ fn decode_json(body: &[u8]) -> Result<Fields, DecodeRequestError> {
 
     let wire: Wire<'_> = serde_json::from_slice(body)
         .map_err(|_| DecodeRequestError("the body is not a JSON object of these parameters"))?;
+    if wire.metadata.has_duplicates() {
+        return Err(TWICE);
+    }
     Ok(Fields {
         account_type: wire.account_type,
         return_uri: wire.return_uri,
-        citizen_id: wire.citizen_id.as_deref().map(CitizenId::parse),
+        citizen_id: wire.citizen_id.as_deref().and_then(citizen_id),
         metadata: wire.metadata,
     })
 }
 
+/// An empty number counts as none, as an empty type or address does.
+fn citizen_id(text: &str) -> Option<Result<CitizenId, CitizenIdError>> {
+    (!text.is_empty()).then(|| CitizenId::parse(text))
+}
+
 fn decode_form(body: &[u8]) -> Result<Fields, DecodeRequestError> {
-    const TWICE: DecodeRequestError = DecodeRequestError("a parameter appears twice");
     const NESTED: DecodeRequestError = DecodeRequestError("a parameter is nested or repeated with brackets");
 
     fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), DecodeRequestError> {
@@ -116,13 +125,14 @@ fn decode_form(body: &[u8]) -> Result<Fields, DecodeRequestError> {
 
     std::str::from_utf8(body).map_err(|_| DecodeRequestError("the body is not UTF-8"))?;
     let mut fields = Fields::default();
+    let mut citizen = None;
     let mut seen = std::collections::BTreeSet::new();
     for (name, value) in form_urlencoded::parse(body) {
         let Some((base, bracketed)) = name.split_once('[') else {
             match &*name {
                 "type" => once(&mut fields.account_type, value.into_owned())?,
                 "return_uri" => once(&mut fields.return_uri, value.into_owned())?,
-                "citizen_id" => once(&mut fields.citizen_id, CitizenId::parse(&value))?,
+                "citizen_id" => once(&mut citizen, value.into_owned())?,
                 "metadata" => return Err(NESTED),
                 _ => {}
             }
@@ -140,6 +150,7 @@ fn decode_form(body: &[u8]) -> Result<Fields, DecodeRequestError> {
             _ => {}
         }
     }
+    fields.citizen_id = citizen.as_deref().and_then(citizen_id);
     Ok(fields)
 }
 
@@ -222,7 +233,11 @@ mod tests {
         assert!(decode_request(None, b"\xff=1").is_err());
         assert!(decode_request(None, &vec![b'a'; MAX_BODY]).is_ok());
         assert!(decode_request(None, &vec![b'a'; MAX_BODY + 1]).is_err());
-        assert!(decode_request(Some("application/json"), br#"{"type":"a","type":"b"}"#).is_err());
+        for body in [r#"{"type":"a","type":"b"}"#, r#"{"metadata":{"a":1,"a":2}}"#] {
+            assert!(decode_request(Some("application/json"), body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(decode_request(None, b"citizen_id=&citizen_id=").is_err());
+        assert_eq!(decode_request(None, b"citizen_id=").unwrap().citizen_id, None);
         assert_eq!(decode_request(None, b"").unwrap(), Fields::default());
     }
 

@@ -1,6 +1,6 @@
 //! Metadata as it was read.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -35,6 +35,12 @@ impl RawMetadata {
     /// The entries: name and JSON text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, raw)| (name.as_str(), raw.get()))
+    }
+
+    /// Whether a name appears twice.
+    pub(crate) fn has_duplicates(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        !self.iter().all(|(name, _)| seen.insert(name))
     }
 
     /// Adds a string under `name`, which must be new.

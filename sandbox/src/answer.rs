@@ -2,7 +2,7 @@
 //! the bank's page is for navigation.
 
 use maud::Markup;
-use omise_linked_accounts::{ApiError, ErrorBody, ErrorCode};
+use omise_linked_accounts::{ApiError, ErrorCode};
 use worker::{Headers, Response, ResponseBuilder, Result};
 
 use crate::random;
@@ -24,13 +24,6 @@ pub(crate) fn api(outcome: std::result::Result<Vec<u8>, ApiError>, version: Opti
 /// The error for a path that is not here.
 pub(crate) fn not_found() -> ApiError {
     ApiError::new(404, ErrorCode::NotFound, "not found")
-}
-
-/// The error when the sandbox itself fails.
-pub(crate) fn internal_server_error() -> ApiError {
-    let mut error = ApiError::new(500, ErrorCode::InternalError, "");
-    error.body = ErrorBody::Rails;
-    error
 }
 
 /// The version that the caller asks for, where it has the form of one, else the latest.
@@ -141,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_bare_body_of_a_500() {
-        let error = internal_server_error();
+        let error = ApiError::rails();
         assert_eq!(error.status, 500);
         assert_eq!(error.encode().trim_ascii(), br#"{"status":500,"error":"Internal Server Error"}"#);
     }

@@ -62,7 +62,7 @@ async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::R
                 Err(api::Failure::Refused(error)) => Err(error),
                 Err(api::Failure::Broken(error)) => {
                     console_error!("{error}");
-                    Err(answer::internal_server_error())
+                    Err(ApiError::rails())
                 }
             };
             answer::api(outcome, version)

@@ -29,14 +29,11 @@ pub(crate) async fn handle(call: BankCall, mut req: Request, env: &Env) -> Resul
         BankCall::Submit => {
             let form = Form::parse(&req.bytes().await?);
             let Some(account) = find(&store, &form).await? else { return Ok(unknown()) };
-            if account.status != Status::Pending {
-                return Ok(ended(&account));
-            }
             let Some(decision) = form.decision(&account.id) else { return Ok(incomplete(&account)) };
             if store.settle(&account.id, &decision).await? {
                 return Ok(BankAnswer::SeeOther(account.return_uri));
             }
-            // another answer was faster
+            // it was answered before, or its time is over
             Ok(store.find(&account.id).await?.map_or_else(unknown, |account| ended(&account)))
         }
     }

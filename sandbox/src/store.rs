@@ -44,7 +44,7 @@ impl Store {
         Ok(rows.into_iter().next())
     }
 
-    /// Settles an account that was found pending, by its holder's decision. Whether it did: of two at once only one does.
+    /// Settles an account by its holder's decision, if it is pending still. Whether it was: of two at once only one settles it.
     pub(crate) async fn settle(&self, id: &LinkedAccountId, decision: &Decision) -> Result<bool> {
         const NULL: JsValue = JsValue::NULL;
 

@@ -14,7 +14,7 @@ export default defineConfig({
   retries: 0,
   forbidOnly: true,
   reporter: "list",
-  timeout: 60_000,
+  timeout: 30_000,
   use: {
     locale: "en-GB",
     timezoneId: "Asia/Bangkok",
