@@ -173,8 +173,6 @@ fn package() -> Result<()> {
         unchanged("build package");
         return Ok(());
     }
-    let wasm_bindgen = tools::wasm_bindgen()?;
-    let wasm_opt = tools::wasm_opt()?;
     step("build package", || {
         stamp.clear()?;
         let folder = package_folder();
@@ -184,16 +182,8 @@ fn package() -> Result<()> {
             }
             fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
-        let wasm = compile_core()?;
-        quietly(
-            Command::new(wasm_bindgen)
-                .args(["--target", "web", "--omit-default-module-path"])
-                .args(["--remove-name-section", "--remove-producers-section"])
-                .args(["--out-name", "omise_linked_accounts", "--out-dir"])
-                .args([&folder, &wasm]),
-        )?;
+        generate("js", &folder)?;
         move_types(&folder)?;
-        optimise(&wasm_opt, &folder.join("omise_linked_accounts_bg.wasm"))?;
         copy_folder(&root().join("pkg-template"), &folder)?;
         for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
             fs::copy(root().join(license), folder.join(license)).with_context(|| format!("cannot copy {license}"))?;
@@ -209,6 +199,26 @@ fn package() -> Result<()> {
     })
 }
 
+/// The rules alone, with their glue, as `size` measures them: `target/validator/`.
+pub(crate) fn validator() -> Result<PathBuf> {
+    let folder = root().join("target/validator");
+    step("build validator", || generate("validate", &folder))?;
+    Ok(folder)
+}
+
+/// Compiles the core with a feature for JavaScript into a folder: module and glue.
+fn generate(feature: &str, folder: &Path) -> Result<()> {
+    let wasm = compile_core(feature)?;
+    quietly(
+        Command::new(tools::wasm_bindgen()?)
+            .args(["--target", "web", "--omit-default-module-path"])
+            .args(["--remove-name-section", "--remove-producers-section"])
+            .args(["--out-name", "omise_linked_accounts", "--out-dir"])
+            .args([folder, &wasm]),
+    )?;
+    optimise(&tools::wasm_opt()?, &folder.join("omise_linked_accounts_bg.wasm"))
+}
+
 /// Moves what wasm-bindgen declares out of the package: the package's own declarations are written by hand, but those of the
 /// generated code let `tsc` check its entries.
 fn move_types(package: &Path) -> Result<()> {
@@ -222,16 +232,16 @@ fn move_types(package: &Path) -> Result<()> {
     fs::write(types.join("omise_linked_accounts_bg.d.wasm.ts"), MODULE).context("cannot declare the module")
 }
 
-/// Compiles the core with its JavaScript surface.
+/// Compiles the core with one of its JavaScript features.
 ///
 /// In a target folder of its own: worker-build makes wasm-bindgen's macros write other code than plain cargo does, which cargo
 /// does not see, so that a shared folder would make either build depend on which came first.
-fn compile_core() -> Result<PathBuf> {
+fn compile_core(feature: &str) -> Result<PathBuf> {
     let target = cargo_target_dir().join("package");
     let mut command = tools::cargo();
     command
         .args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"])
-        .args(["--package", "omise-linked-accounts", "--features", "js", "--target-dir"])
+        .args(["--package", "omise-linked-accounts", "--features", feature, "--target-dir"])
         .arg(&target);
     quietly(&mut command)?;
     Ok(target.join("wasm32-unknown-unknown/release/omise_linked_accounts.wasm"))

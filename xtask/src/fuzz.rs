@@ -3,7 +3,6 @@
 //! Not a part of `test`: it needs a nightly compiler, and more is always better.
 
 use std::{
-    ffi::OsStr,
     fs,
     path::Path,
     process::{Command, ExitCode},
@@ -22,7 +21,7 @@ const CARGO_FUZZ: &str = "0.13.2";
 /// Feed the core's parsers what nobody would think of
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Fuzz this target only: the name of a file in fuzz/fuzz_targets
+    /// Fuzz this target only: its name without `.rs`
     target: Option<String>,
     /// Stop each target after this many executions
     #[arg(long, default_value_t = 1_000_000)]
@@ -62,13 +61,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// The names of the targets, in order.
 fn targets() -> Result<Vec<String>> {
-    let mut targets = Vec::new();
-    for entry in fs::read_dir(root().join("fuzz/fuzz_targets")).context("cannot list fuzz/fuzz_targets")? {
-        let path = entry?.path();
-        if path.extension() == Some(OsStr::new("rs")) {
-            targets.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
-        }
-    }
+    let files = list(&root().join("fuzz/fuzz_targets"))?;
+    let mut targets: Vec<_> = files.iter().filter_map(|name| Some(name.strip_suffix(".rs")?.to_owned())).collect();
     targets.sort();
     Ok(targets)
 }
@@ -155,7 +149,8 @@ mod tests {
 
     #[test]
     fn executions_are_read_from_the_closing_figures() {
-        let output = "Done 7 runs in 1 second(s)\nstat::number_of_executed_units: 1000000\nstat::average_exec_per_sec:     7\n";
+        let output =
+            "Done 7 runs in 1 second(s)\nstat::number_of_executed_units: 1000000\nstat::average_exec_per_sec:     7\n";
         assert_eq!(executions(output), Some(1_000_000));
         assert_eq!(executions("thread panicked"), None);
     }

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod build;
 mod counts;
 mod dev;
+mod fuzz;
 mod guards;
 mod lint;
 mod secrets;
@@ -40,6 +41,8 @@ enum Command {
     Test(test::Args),
     /// Check formats, types, lints and the rules of the house
     Lint(lint::Args),
+    /// Feed the core's parsers what nobody would think of
+    Fuzz(fuzz::Args),
     /// Show what is shipped in bytes: raw, gzip and brotli
     Size,
 }
@@ -59,6 +62,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Build(args) => build::run(args)?,
         Command::Test(args) => return Ok(test::run(args)),
         Command::Lint(args) => lint::run(args)?,
+        Command::Fuzz(args) => return fuzz::run(args),
         Command::Size => size::run()?,
     }
     Ok(ExitCode::SUCCESS)

@@ -28,13 +28,15 @@ struct Size {
 pub(crate) fn run() -> Result<()> {
     build::build(&[Product::Worker, Product::Sandbox, Product::Package])?;
 
+    let validator = build::validator()?;
     let package = build::package_folder();
     let entry = browser_entry(&package)?;
     println!("{:<46}{:>9}{:>9}{:>11}", "bytes", "raw", "gzip -9", "brotli 11");
     total("npm entry (before the first call)", &closure(&entry)?)?;
-    let glue = package.join("omise_linked_accounts.js");
-    let wasm = package.join("omise_linked_accounts_bg.wasm");
-    each("browser", &package, &[glue, wasm])?;
+    for (what, folder) in [("browser", package), ("validator", validator)] {
+        let files = ["omise_linked_accounts.js", "omise_linked_accounts_bg.wasm"].map(|name| folder.join(name));
+        each(what, &folder, &files)?;
+    }
     for worker in ["worker", "sandbox"] {
         let folder = root().join(worker).join("build");
         each(worker, &folder, &[folder.join("index.js"), folder.join("index_bg.wasm")])?;
