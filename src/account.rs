@@ -64,19 +64,20 @@ pub struct LinkedAccount {
     /// When registration closes: 24 hours after creation in every sample. Kept afterwards.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
-    /// When it was created.
+    /// When it was created; `created` in API versions before 2019-05-29.
+    #[serde(alias = "created")]
     pub created_at: Timestamp,
     /// The Omise customer it is attached to (secondary document).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
     /// The holder's name (secondary document).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The holder's e-mail address (secondary document).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// What it can do (secondary document).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<String>>,
 }
 
@@ -173,5 +174,24 @@ mod tests {
         assert_eq!(json["name"], "Malee");
         assert_eq!(json["capabilities"][0], "refunds");
         assert_eq!(json["customer_id"], "cust_1");
+    }
+
+    #[test]
+    fn attributes_of_another_kind_do_not_hide_the_rest() {
+        let text = DELETED.replacen(
+            '{',
+            r#"{"name":7,"capabilities":{"refunds":true},"customer_id":null,"email":["m@x"],"#,
+            1,
+        );
+        let account: LinkedAccount = serde_json::from_str(&text).unwrap();
+        assert_eq!((account.name, account.capabilities, account.customer_id, account.email), (None, None, None, None));
+        assert_eq!(account.last_digits.as_deref(), Some("7890"));
+    }
+
+    #[test]
+    fn the_older_name_of_the_creation_time_is_read() {
+        let text = DELETED.replace("created_at", "created");
+        let account: LinkedAccount = serde_json::from_str(&text).unwrap();
+        assert_eq!(account.created_at.to_string(), "2024-06-04T10:56:07Z");
     }
 }

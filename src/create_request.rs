@@ -1,7 +1,5 @@
 //! What a customer's page may ask the Worker to create.
 
-use std::collections::BTreeSet;
-
 use crate::{
     AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Metadata, ReturnUri, ReturnUriPolicy,
     ValidationError,
@@ -77,6 +75,7 @@ impl CreateRequest {
                 "citizen_id" => &mut fields.citizen_id,
                 "metadata" => &mut fields.metadata,
                 "replace_pending" => &mut fields.replace_pending,
+                _ if strangers.len() >= ValidationError::MAX_ISSUES => continue,
                 _ => {
                     strangers.push(Issue::new(&name, IssueCode::UnknownField, "not a field of this request"));
                     continue;
@@ -200,17 +199,20 @@ fn check_return_uri(text: &str, policy: &CreatePolicy) -> Result<ReturnUri, Issu
 
 fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Metadata {
     let mut kept: Vec<(Box<str>, Scalar)> = Vec::new();
-    let mut seen = BTreeSet::new();
     let mut chars = 2;
     for (name, value) in entries {
+        // The limit is passed already: that is issue enough, and it bounds the search for duplicates below to 3,000 names
+        // (an entry takes five characters at least).
+        if chars > CreateRequest::MAX_METADATA_CHARS || issues.len() >= ValidationError::MAX_ISSUES {
+            break;
+        }
         let field = format!("metadata.{name}");
         let mut refuse = |code, message: &str| issues.push(Issue::new(&field, code, message));
         if name.starts_with(Metadata::RESERVED_PREFIX) {
             refuse(IssueCode::Reserved, "names that begin with linked_accounts_ are the Worker's own");
-        } else if name.is_empty() || name.contains(['[', ']']) {
-            // the documented form encoding writes metadata[name]
+        } else if !Metadata::is_name(&name) {
             refuse(IssueCode::Invalid, "expected a name without square brackets, and not empty");
-        } else if !seen.insert(name.clone()) {
+        } else if kept.iter().any(|(other, _)| **other == *name) {
             refuse(IssueCode::Duplicate, "the name appears twice");
         } else {
             let scalar = match value {
@@ -234,8 +236,7 @@ fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Meta
         }
     }
     if chars > CreateRequest::MAX_METADATA_CHARS {
-        let message =
-            format!("expected at most {} characters of JSON, found {chars}", CreateRequest::MAX_METADATA_CHARS);
+        let message = format!("expected at most {} characters of JSON", CreateRequest::MAX_METADATA_CHARS);
         issues.push(Issue::new("metadata", IssueCode::TooLong, message));
     }
     Metadata::from_checked(kept)
@@ -333,6 +334,19 @@ mod tests {
         assert_eq!(metadata.json_chars(), CreateRequest::MAX_METADATA_CHARS);
         metadata.insert(Metadata::ATTEMPT, Scalar::from("A".repeat(22).as_str())).unwrap();
         assert_eq!(metadata.json_chars(), Metadata::MAX_CHARS);
+    }
+
+    #[test]
+    fn a_hostile_body_gets_a_hundred_issues_at_most() {
+        for member in [r#""x":1,"#, r#""metadata":{"#] {
+            let many = match member {
+                r#""x":1,"# => member.repeat(20_000),
+                _ => format!("{member}{}\"a\":1}},", r#""a":1,"#.repeat(20_000)),
+            };
+            let found = issues(&format!("{{{many}\"type\":7}}"));
+            assert_eq!(found.len(), ValidationError::MAX_ISSUES, "{member}");
+            assert_eq!(found[0], ("type".to_owned(), IssueCode::WrongType));
+        }
     }
 
     proptest! {

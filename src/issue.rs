@@ -51,13 +51,17 @@ pub enum IssueCode {
     Reserved,
 }
 
-/// Everything that is wrong with an input, at once, in field order; never empty.
+/// Everything that is wrong with an input, at once, in field order; never empty, and cut at [`ValidationError::MAX_ISSUES`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationError(Vec<Issue>);
 
 impl ValidationError {
+    /// The most issues that are told: more than any form has fields. A hostile body could hold tens of thousands.
+    pub const MAX_ISSUES: usize = 100;
+
     /// `Err` with the issues, or `Ok` where there are none.
-    pub(crate) fn check(issues: Vec<Issue>) -> Result<(), Self> {
+    pub(crate) fn check(mut issues: Vec<Issue>) -> Result<(), Self> {
+        issues.truncate(Self::MAX_ISSUES);
         if issues.is_empty() { Ok(()) } else { Err(Self(issues)) }
     }
 

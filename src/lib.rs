@@ -97,7 +97,7 @@ pub use mode::Mode;
 pub use order::Order;
 pub use raw_metadata::RawMetadata;
 pub use reason::Reason;
-pub use request::{DecodeRequestError, Method, Request};
+pub use request::{API_ORIGIN, API_VERSION, BODY_TYPE, DecodeRequestError, Method, Request};
 pub use response::{MAX_ACCOUNT, MAX_PAGE, ResponseError, Unreadable};
 pub use return_uri::{ReturnUri, ReturnUriError, ReturnUriPolicy};
 pub use secret_key::{SecretKey, SecretKeyError};

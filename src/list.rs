@@ -100,7 +100,7 @@ pub struct List<A = LinkedAccount> {
     #[serde(default)]
     pub location: Option<String>,
     /// The order; older API versions may say null.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub order: Option<Order>,
     /// The first time that was asked for; 1970 where none was.
     #[serde(default)]
@@ -220,7 +220,7 @@ mod tests {
             r#"{"object":"list","data":[],"limit":20,"offset":100,"total":3,"location":"/linked_accounts",
                 "order":"chronological","from":"1970-01-01T00:00:00Z","to":"2025-03-01T00:00:00Z"}"#,
             r#"{"object":"list","from":"1970-01-01T07:00:00+07:00","to":"2017-11-02T11:30:00+07:00","offset":100,"limit":20,
-                "total":3,"order":null,"location":"/linked_accounts","data":[],"brand_new":{}}"#,
+                "total":3,"order":"sideways","location":"/linked_accounts","data":[],"brand_new":{}}"#,
         ] {
             let list = decode_response(200, body.as_bytes()).unwrap();
             assert_eq!((list.total, list.data.len(), list.offset), (3, 0, 100));

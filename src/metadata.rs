@@ -44,9 +44,12 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`MetadataError`] where the name is already there, or the whole would exceed [`Self::MAX_CHARS`]; the metadata is
+    /// [`MetadataError`] where the name is empty, has square brackets or is already there, or the whole would exceed [`Self::MAX_CHARS`]; the metadata is
     /// then as it was.
     pub fn insert(&mut self, name: &str, value: Scalar) -> Result<(), MetadataError> {
+        if !Self::is_name(name) {
+            return Err(MetadataError::Name);
+        }
         if self.get(name).is_some() {
             return Err(MetadataError::Duplicate);
         }
@@ -81,6 +84,11 @@ impl Metadata {
         let entries: usize = self.iter().map(|(name, value)| entry_chars(name, value)).sum();
         // the braces, and a comma between entries
         2 + entries + self.0.len().saturating_sub(1)
+    }
+
+    /// Whether form encoding, which writes `metadata[name]`, can carry the name.
+    pub(crate) fn is_name(name: &str) -> bool {
+        !name.is_empty() && !name.contains(['[', ']'])
     }
 
     /// Builds metadata from entries whose names are known to differ and whose size the caller checks.
@@ -215,6 +223,8 @@ impl Serialize for Number {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetadataError {
+    /// The name is empty, or has square brackets.
+    Name,
     /// The name is there already.
     Duplicate,
     /// The whole would exceed [`Metadata::MAX_CHARS`].
@@ -224,6 +234,7 @@ pub enum MetadataError {
 impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Name => f.write_str("expected a name without square brackets, and not empty"),
             Self::Duplicate => f.write_str("the name appears twice"),
             Self::TooLong => {
                 write!(f, "expected at most {} characters of JSON in all", Metadata::MAX_CHARS)
@@ -256,7 +267,10 @@ mod tests {
         // {"k":"…"} is 8 characters around the text
         metadata.insert("k", Scalar::from("ก".repeat(Metadata::MAX_CHARS - 8).as_str())).unwrap();
         assert_eq!(metadata.json_chars(), Metadata::MAX_CHARS);
-        assert_eq!(metadata.insert("", Scalar::from("")), Err(MetadataError::TooLong));
+        assert_eq!(metadata.insert("a", Scalar::from("")), Err(MetadataError::TooLong));
+        for name in ["", "a[b]", "a[", "]"] {
+            assert_eq!(metadata.insert(name, Scalar::from("")), Err(MetadataError::Name), "{name}");
+        }
         assert_eq!(metadata.iter().count(), 1);
         assert_eq!(metadata.insert("k", Scalar::from("")), Err(MetadataError::Duplicate));
     }
@@ -272,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counted_without_writing(entries in proptest::collection::btree_map(any::<String>(), scalar(), 0..6)) {
+        fn counted_without_writing(entries in proptest::collection::btree_map("[^\\[\\]]{1,20}", scalar(), 0..6)) {
             let mut metadata = Metadata::new();
             for (name, value) in &entries {
                 metadata.insert(name, value.clone()).unwrap();

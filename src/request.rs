@@ -2,6 +2,19 @@
 
 use std::{error::Error, fmt};
 
+/// Where Omise's API is.
+///
+/// Source: Omise "Authentication".
+pub const API_ORIGIN: &str = "https://api.omise.co";
+
+/// The API version that these types speak: the value of the `Omise-Version` header.
+///
+/// Source: Omise "API versioning".
+pub const API_VERSION: &str = "2019-05-29";
+
+/// The media type of a [`Request`]'s body.
+pub const BODY_TYPE: &str = "application/x-www-form-urlencoded";
+
 /// The HTTP method of a [`Request`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {

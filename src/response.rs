@@ -2,7 +2,8 @@
 
 use std::{error::Error, fmt};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{ApiError, LinkedAccount, LinkedAccountId};
 
@@ -98,6 +99,15 @@ pub(crate) fn encode(object: &impl Serialize) -> Vec<u8> {
     let mut json = serde_json::to_vec_pretty(object).unwrap_or_default();
     json.push(b'\n');
     json
+}
+
+/// Reads an attribute that documents disagree about, or that nothing depends on: what is not of the expected kind is read as if
+/// it were absent, so that it cannot make the rest unreadable.
+pub(crate) fn tolerant<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
 }
 
 /// A type for an attribute `object` that has one value: any other is refused.

@@ -29,6 +29,7 @@ pub struct ReturnUri {
     origin: usize,
     /// `text[origin..path]` is the path; what follows is the query with its `?`.
     path: usize,
+    link_state: bool,
 }
 
 impl ReturnUri {
@@ -89,11 +90,16 @@ impl ReturnUri {
         let origin = out.len();
         out.push_str(path);
         let path = out.len();
+        let mut link_state = false;
         if let Some(query) = uri.query() {
             out.push('?');
             out.push_str(query.as_str());
+            link_state = query.split('&').any(|pair| {
+                let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+                *name.decode().to_bytes() == *LinkState::PARAMETER.as_bytes()
+            });
         }
-        Ok(Self { text: out.into(), origin, path })
+        Ok(Self { text: out.into(), origin, path, link_state })
     }
 
     /// The address in its re-serialised form: the only form that leaves.
@@ -126,11 +132,10 @@ impl ReturnUri {
         self.text.starts_with("http:")
     }
 
-    /// Whether the query already has a `link_state` parameter, which is the Worker's to add.
+    /// Whether the query already has a `link_state` parameter, however it is encoded: it is the Worker's to add.
     #[must_use]
-    pub fn has_link_state(&self) -> bool {
-        let query = self.query().unwrap_or_default();
-        form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == LinkState::PARAMETER)
+    pub const fn has_link_state(&self) -> bool {
+        self.link_state
     }
 
     /// This address with the `link_state` parameter appended.
@@ -142,7 +147,7 @@ impl ReturnUri {
             Some(_) => "&",
         };
         let text = format!("{}{separator}{}={}", self.text, LinkState::PARAMETER, state.expose());
-        Self { text: text.into(), ..*self }
+        Self { text: text.into(), link_state: true, ..*self }
     }
 
     /// `text` without the `link_state` that [`ReturnUri::with_link_state`] appended; as it is where there is none.
@@ -179,8 +184,11 @@ fn classify(host: &str) -> Option<HostKind> {
     let last = host.rsplit('.').next()?;
     // WHATWG reads a host as an IPv4 address when its last label is a number (octal and hexadecimal too)
     if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
-        let address: std::net::Ipv4Addr = host.parse().ok()?;
-        return Some(if address.is_loopback() { HostKind::Loopback } else { HostKind::Other });
+        // four decimal numbers without leading zeros: the one form that all read alike
+        let octet = |l: &str| l.parse::<u8>().is_ok() && (l == "0" || !l.starts_with('0'));
+        let canonical = host.split('.').count() == 4 && host.split('.').all(octet);
+        let kind = if host.starts_with("127.") { HostKind::Loopback } else { HostKind::Other };
+        return canonical.then_some(kind);
     }
     // punycode that is not valid is read by some parsers and refused by others; a plain label is enough
     if host.split('.').any(|l| l.starts_with("xn--")) {
@@ -331,6 +339,9 @@ mod tests {
             ("https://2130706433/", E::Host),
             ("https://0x7f.1/", E::Host),
             ("https://0177.0.0.1/", E::Host),
+            ("https://127.0.0.256/", E::Host),
+            ("https://127.0.0.1.1/", E::Host),
+            ("https://127.0.0.01/", E::Host),
             ("https://127.1/", E::Host),
             ("https://[::ffff:127.0.0.1]/", E::Host),
             ("https://[fe80::1]/", E::Host),

@@ -174,7 +174,7 @@ pub fn decode_request(query: &str) -> Result<SearchParams, ValidationError> {
 pub struct Search<A = LinkedAccount> {
     object: SearchName,
     /// Always null for linked accounts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub export: Option<String>,
     /// The results of this page.
     pub data: Vec<A>,
@@ -187,22 +187,22 @@ pub struct Search<A = LinkedAccount> {
     /// How many pages: 0 where there is no result.
     pub total_pages: u64,
     /// The filters that were asked for, as text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub filters: BTreeMap<String, String>,
     /// The path of the search.
     #[serde(default)]
     pub location: Option<String>,
     /// The order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub order: Option<Order>,
     /// The words that were asked for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub query: Option<String>,
     /// What was searched: `linked_account`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub scope: Option<String>,
     /// Always null for linked accounts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "response::tolerant")]
     pub aggregate_level: Option<String>,
 }
 
@@ -324,5 +324,8 @@ mod tests {
         let search = decode_response(200, body.as_bytes()).unwrap();
         assert_eq!((search.total, search.total_pages, search.page), (2, 1, 7));
         assert_eq!(search.filters["created"], "2017-01-01..2022-12-21");
+        let strange = body.replace("\"reverse_chronological\"", "7").replace("\"2017-01-01..2022-12-21\"", "[]");
+        let search = decode_response(200, strange.as_bytes()).unwrap();
+        assert_eq!((search.order, search.filters.len(), search.total), (None, 0, 2));
     }
 }

@@ -198,7 +198,8 @@ pub struct Event {
     pub livemode: bool,
     /// What happened.
     pub key: EventKey,
-    /// When.
+    /// When; `created` for merchants whose events follow an API version before 2019-05-29.
+    #[serde(alias = "created")]
     pub created_at: Timestamp,
     data: Box<RawValue>,
 }
@@ -400,6 +401,7 @@ mod tests {
         let text = String::from_utf8(BODY.to_vec()).unwrap();
         let other = Event::parse(text.replace("linked_account.complete", "charge.complete").as_bytes()).unwrap();
         assert_eq!(other.key.as_str(), "charge.complete");
+        assert!(Event::parse(text.replace("created_at", "created").as_bytes()).is_ok());
         let charge = Event::parse(text.replace("\"linked_account\"", "\"charge\"").as_bytes()).unwrap();
         assert_eq!(charge.linked_account_id(), None);
         assert!(charge.data().contains("\"charge\""));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use omise_linked_accounts::{AccountType, CreatePolicy, Issue, IssueCode, Mode, ReturnUri, ReturnUriPolicy, SecretKey};
+use omise_linked_accounts::{
+    API_ORIGIN, AccountType, CreatePolicy, Issue, IssueCode, Mode, ReturnUri, ReturnUriPolicy, SecretKey,
+};
 
 /// The Worker's configuration, checked as a whole.
 ///
@@ -177,14 +179,12 @@ fn check_return_prefix(text: &str, mode: Mode) -> Result<ReturnUri, String> {
 
 /// Omise itself, or with a test key a loopback host: a live key never goes anywhere else.
 fn check_api_origin(text: &str, mode: Mode) -> Result<String, String> {
-    const OMISE: &str = "https://api.omise.co";
-
-    if text == OMISE {
+    if text == API_ORIGIN {
         return Ok(text.to_owned());
     }
     match check_origin(text, mode) {
         Ok(origin) if origin.starts_with("http:") => Ok(origin),
-        _ => Err(format!("expected {OMISE}, or with a test key http on a loopback host")),
+        _ => Err(format!("expected {API_ORIGIN}, or with a test key http on a loopback host")),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
-use omise_linked_accounts::{ApiError, LinkedAccount, MAX_ACCOUNT, Mode, Reason, Request, ResponseError};
+use omise_linked_accounts::{
+    API_VERSION, ApiError, BODY_TYPE, LinkedAccount, MAX_ACCOUNT, Mode, Reason, Request, ResponseError,
+};
 use wasm_bindgen::JsValue;
 use worker::{AbortController, Delay, Fetch, Headers, RequestInit, RequestRedirect};
 
@@ -12,9 +14,6 @@ use crate::{
     body::{BodyError, read_capped},
     settings::Settings,
 };
-
-/// The version that our types speak.
-const API_VERSION: &str = "2019-05-29";
 
 /// What came back: the bytes, for the core to judge.
 #[derive(Debug)]
@@ -98,14 +97,15 @@ fn build(
         headers.set("Idempotency-Key", key)?;
     }
     if request.body.is_some() {
-        headers.set("Content-Type", "application/x-www-form-urlencoded")?;
+        headers.set("Content-Type", BODY_TYPE)?;
     }
     let mut init = RequestInit::new();
     init.with_method(request.method.as_str().to_owned().into())
         .with_headers(headers)
         .with_redirect(RequestRedirect::Manual)
         .with_body(request.body.as_deref().map(JsValue::from_str));
-    worker::Request::new_with_init(&format!("{}{}", settings.api_origin, request.path), &init)
+    let query = request.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+    worker::Request::new_with_init(&format!("{}{}{query}", settings.api_origin, request.path), &init)
 }
 
 /// The failure that a customer sees when Omise did not bring the account that was asked for. The raw text goes to the log.

@@ -149,6 +149,7 @@ fn worker(folder: &str) -> Result<()> {
                 .env("WASM_BINDGEN_BIN", wasm_bindgen)
                 .env("WASM_OPT_BIN", wasm_opt)
                 .env("ESBUILD_BIN", esbuild)
+                .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?)
                 // Compile errors are what matters, not where worker-build noticed them.
                 .env("RUST_BACKTRACE", "0"),
         )?;
@@ -242,7 +243,8 @@ fn compile_core(feature: &str) -> Result<PathBuf> {
     command
         .args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"])
         .args(["--package", "omise-linked-accounts", "--features", feature, "--target-dir"])
-        .arg(&target);
+        .arg(&target)
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?);
     quietly(&mut command)?;
     Ok(target.join("wasm32-unknown-unknown/release/omise_linked_accounts.wasm"))
 }
@@ -311,6 +313,16 @@ fn inputs(names: &[&str]) -> Vec<PathBuf> {
         .chain(&["Cargo.toml", "Cargo.lock", ".cargo", "rust-toolchain.toml"])
         .map(|name| root().join(name))
         .collect()
+}
+
+/// Flags for what is shipped: panic messages name source files, and those of this machine are nobody's business.
+fn rustflags() -> Result<String> {
+    let home = home::cargo_home().context("cannot find cargo's home")?;
+    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    let given = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let given = given.split_whitespace().map(str::to_owned);
+    // what cargo splits encoded flags at
+    Ok(given.chain([remap(&home, "/cargo"), remap(root(), "/src")]).collect::<Vec<_>>().join("\u{1f}"))
 }
 
 /// The tools that go into every product; this file is one of them.

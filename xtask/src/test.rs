@@ -115,7 +115,13 @@ impl Suite {
     /// Builds and installs what the suite needs.
     fn prepare(self, full: bool) -> Result<Vec<Run>> {
         let mut runs = match self {
-            Self::Core => vec![Run { name: "cargo test", command: core(full) }],
+            Self::Core => {
+                build::build(&[Product::Sandbox])?;
+                vec![
+                    Run { name: "cargo test", command: core(full)? },
+                    Run { name: "node --test, example programs", command: node_test("backend", full)? },
+                ]
+            }
             Self::Js => vec![
                 Run { name: "wasm-bindgen-test in Node", command: js("js_node")? },
                 Run { name: "wasm-bindgen-test in Chromium", command: js_browser()? },
@@ -148,13 +154,17 @@ impl Suite {
     }
 }
 
-fn core(full: bool) -> Command {
+fn core(full: bool) -> Result<Command> {
     let mut command = tools::cargo();
-    command.args(["test", "--no-fail-fast"]).env("PROPTEST_CASES", if full { "10000" } else { "256" });
+    command
+        .args(["test", "--no-fail-fast"])
+        .env("PROPTEST_CASES", if full { "10000" } else { "256" })
+        // return addresses are held against Node's own parser
+        .env("PATH", tools::path_with_node()?);
     for package in ["omise-linked-accounts", "omise-linked-accounts-worker", "omise-linked-accounts-sandbox", "xtask"] {
         command.args(["--package", package]);
     }
-    command
+    Ok(command)
 }
 
 fn js(test: &str) -> Result<Command> {

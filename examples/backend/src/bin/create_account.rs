@@ -87,9 +87,12 @@ impl Omise {
     }
 
     fn create(&self, params: &CreateParams) -> Result<LinkedAccount> {
-        // Never repeated: an account may exist although no answer came. Search for it by its metadata instead.
-        let (status, body) = self.send(&create::encode_request(params)).context("the outcome of create is unknown")?;
-        create::decode_response(status, &body).context("create")
+        const IN_DOUBT: &str = "create is in doubt: an account may exist";
+
+        // Never sent again, whatever comes. In doubt, search for the account by its metadata.
+        let (status, body) = self.send(&create::encode_request(params)).context(IN_DOUBT)?;
+        let refused = (400..500).contains(&status);
+        create::decode_response(status, &body).context(if refused { "create" } else { IN_DOUBT })
     }
 
     fn retrieve(&self, id: &LinkedAccountId) -> Result<LinkedAccount> {
