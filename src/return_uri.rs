@@ -99,6 +99,10 @@ impl ReturnUri {
                 *name.decode().to_bytes() == *LinkState::PARAMETER.as_bytes()
             });
         }
+        // an empty path has become `/`
+        if out.len() > Self::MAX_LEN {
+            return Err(ReturnUriError::TooLong);
+        }
         Ok(Self { text: out.into(), origin, path, link_state })
     }
 
@@ -315,6 +319,7 @@ mod tests {
     fn refused() {
         use ReturnUriError as E;
         let long = format!("https://shop.example/{}", "a".repeat(ReturnUri::MAX_LEN));
+        let grows = format!("https://shop.example?{}", "a".repeat(ReturnUri::MAX_LEN - 21));
         for (text, error) in [
             ("", E::Syntax),
             ("/return", E::Syntax),
@@ -362,6 +367,7 @@ mod tests {
             ("https://shop.example/ a", E::Syntax),
             (" https://shop.example/", E::Syntax),
             (&long, E::TooLong),
+            (&grows, E::TooLong),
         ] {
             assert_eq!(ReturnUri::parse(text).unwrap_err(), error, "{text:?}");
         }
