@@ -91,6 +91,13 @@ fn checks() -> Result<Vec<(&'static str, Command)>> {
                  --test js_browser -- -Dwarnings",
             ),
         ),
+        (
+            "clippy, validator on wasm32",
+            cargo(
+                "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features validate --lib -- -Dwarnings",
+            ),
+        ),
+        ("cargo package, core", cargo("package --quiet --allow-dirty -p omise-linked-accounts")),
         ("rustdoc", doc),
         ("rustdoc, core with js", doc_js),
         ("biome", biome),
