@@ -4,6 +4,8 @@ use std::{error::Error, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use crate::response::{read_object, tolerant};
+
 /// An answer from Omise that is not a success.
 ///
 /// A proper error has `code` and `message`; a 500 may instead carry the bare Rails body, HTML, or nothing
@@ -58,10 +60,10 @@ impl fmt::Debug for ErrorBody {
 #[derive(Serialize, Deserialize)]
 struct Wire {
     object: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant")]
     location: String,
     code: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant")]
     message: String,
 }
 
@@ -96,11 +98,11 @@ impl ApiError {
         if body.len() > Self::MAX_LEN {
             return Self { status, body: ErrorBody::Other };
         }
-        let body = match serde_json::from_slice::<Wire>(body) {
+        let body = match read_object::<Wire>(body) {
             Ok(wire) if wire.object == "error" => {
                 ErrorBody::Standard { code: ErrorCode::from(wire.code.as_str()), message: wire.message }
             }
-            _ if serde_json::from_slice::<RailsWire>(body).is_ok() => ErrorBody::Rails,
+            _ if read_object::<RailsWire>(body).is_ok() => ErrorBody::Rails,
             _ => ErrorBody::Other,
         };
         Self { status, body }
@@ -312,6 +314,12 @@ mod tests {
                 ErrorBody::Standard { code: ErrorCode::BadRequest, message: "Type is required".to_owned() },
             ),
             (500, r#"{"status":500,"error":"Internal Server Error"}"#, ApiError::rails().body),
+            (
+                404,
+                r#"{"object":"error","code":"not_found","location":null,"message":null}"#,
+                ErrorBody::Standard { code: ErrorCode::NotFound, message: String::new() },
+            ),
+            (400, r#"["error","x","bad_request","m"]"#, ErrorBody::Other),
             (503, "<html><title>503</title></html>", ErrorBody::Other),
             (502, "", ErrorBody::Other),
             (500, r#"{"object":"list"}"#, ErrorBody::Other),

@@ -98,7 +98,7 @@ fn decode_json(body: &[u8]) -> Result<Fields, DecodeRequestError> {
         metadata: RawMetadata,
     }
 
-    let wire: Wire<'_> = serde_json::from_slice(body)
+    let wire: Wire<'_> = response::read_object(body)
         .map_err(|_| DecodeRequestError("the body is not a JSON object of these parameters"))?;
     if wire.metadata.has_duplicates() {
         return Err(TWICE);
@@ -233,7 +233,7 @@ mod tests {
         assert!(decode_request(None, b"\xff=1").is_err());
         assert!(decode_request(None, &vec![b'a'; MAX_BODY]).is_ok());
         assert!(decode_request(None, &vec![b'a'; MAX_BODY + 1]).is_err());
-        for body in [r#"{"type":"a","type":"b"}"#, r#"{"metadata":{"a":1,"a":2}}"#] {
+        for body in [r#"{"type":"a","type":"b"}"#, r#"{"metadata":{"a":1,"a":2}}"#, r#"["a","b",null,{}]"#] {
             assert!(decode_request(Some("application/json"), body.as_bytes()).is_err(), "{body}");
         }
         assert!(decode_request(None, b"citizen_id=&citizen_id=").is_err());

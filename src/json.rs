@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 
 use crate::Number;
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Json {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                while seq.next_element::<Json>()?.is_some() {}
                 Ok(Json::Array)
             }
 
@@ -165,6 +165,9 @@ mod tests {
             assert!(Json::parse(text.as_bytes()).is_err(), "{text:.20}");
         }
         assert!(Json::parse(b"\"\xff\"").is_err());
+        for text in ["[NaN]", "[1e400]", r#"["\ud800"]"#] {
+            assert!(Json::parse(text.as_bytes()).is_err(), "{text}");
+        }
         let text = |len: usize| format!("\"{}\"", "a".repeat(len - 2));
         assert!(Json::parse(text(Json::MAX_LEN).as_bytes()).is_ok());
         assert!(Json::parse(text(Json::MAX_LEN + 1).as_bytes()).is_err());

@@ -225,6 +225,7 @@ mod tests {
             let list = decode_response(200, body.as_bytes()).unwrap();
             assert_eq!((list.total, list.data.len(), list.offset), (3, 0, 100));
         }
+        assert!(decode_response(200, br#"["list",[],1,0,0]"#).is_err());
         assert!(decode_response(200, br#"{"object":"search","data":[],"limit":1,"offset":0,"total":0}"#).is_err());
     }
 }

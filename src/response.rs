@@ -75,9 +75,18 @@ impl Error for Unreadable {}
 pub(crate) fn read<T: DeserializeOwned>(status: u16, body: &[u8], most: usize) -> Result<T, ResponseError> {
     match status {
         200 if body.len() > most => Err(Cause::TooLarge(most).into()),
-        200 => serde_json::from_slice(body).map_err(|error| Cause::Json(error).into()),
+        200 => read_object(body).map_err(|error| Cause::Json(error).into()),
         400..=599 => Err(ResponseError::Api(ApiError::decode(status, body))),
         _ => Err(Cause::Status(status).into()),
+    }
+}
+
+/// Reads a JSON object; serde alone would also take an array of the attributes in their order.
+pub(crate) fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, serde_json::Error> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(body)
+    } else {
+        Err(serde::de::Error::custom("expected an object"))
     }
 }
 

@@ -19,7 +19,10 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{LinkedAccountId, Timestamp, response::MAX_ACCOUNT};
+use crate::{
+    LinkedAccountId, Timestamp,
+    response::{MAX_ACCOUNT, read_object},
+};
 
 /// The header that carries the signatures.
 pub const SIGNATURE_HEADER: &str = "Omise-Signature";
@@ -216,7 +219,7 @@ impl Event {
         if body.len() > MAX_EVENT {
             return Err(EventError(()));
         }
-        serde_json::from_slice(body).map_err(|_| EventError(()))
+        read_object(body).map_err(|_| EventError(()))
     }
 
     /// The JSON of the object that the event is about, as it came.
@@ -406,6 +409,7 @@ mod tests {
         assert_eq!(charge.linked_account_id(), None);
         assert!(charge.data().contains("\"charge\""));
         assert_eq!(Event::parse(text.replace("\"event\"", "\"charge\"").as_bytes()).unwrap_err(), EventError(()));
+        assert!(Event::parse(br#"["event","evnt_1",false,"x","2024-06-03T04:11:14Z",{}]"#).is_err());
         let huge = format!("{text}{}", " ".repeat(MAX_EVENT));
         assert!(Event::parse(huge.as_bytes()).is_err());
         assert_eq!(verify(&[secret(1)], "", "0", huge.as_bytes(), at(0)), Err(VerifyError::TooLarge));
