@@ -74,8 +74,8 @@ pub const MAX_BODY: usize = 256 * 1024;
 ///
 /// # Errors
 ///
-/// [`DecodeRequestError`] for what is longer than [`MAX_BODY`], for what is not JSON or not UTF-8, for a name that appears twice, and for `metadata[a][b]` or
-/// `type[]`, which form encoding would nest.
+/// [`DecodeRequestError`] for what is longer than [`MAX_BODY`], for what is not JSON or not UTF-8, for a name that appears
+/// twice, and for `metadata[a][b]` or `type[]`, which form encoding would nest.
 pub fn decode_request(content_type: Option<&str>, body: &[u8]) -> Result<Fields, DecodeRequestError> {
     if body.len() > MAX_BODY {
         return Err(DecodeRequestError("the body is too long"));

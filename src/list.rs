@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LinkedAccount, Method, Order, Request, ResponseError, Timestamp, ValidationError, query::Query, response};
+use crate::{LinkedAccount, Order, Request, ResponseError, Timestamp, ValidationError, query::Query, response};
 
 /// Which part of the list to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,12 +147,6 @@ pub fn encode_response<A: Serialize>(list: &List<A>) -> Vec<u8> {
 /// [`ResponseError`] where Omise refused or failed, or the answer cannot be read.
 pub fn decode_response(status: u16, body: &[u8]) -> Result<List, ResponseError> {
     response::read(status, body, response::MAX_PAGE)
-}
-
-impl Request {
-    pub(crate) fn get(path: &str, query: String) -> Self {
-        Self { query: Some(query), ..Self::new(Method::Get, path.to_owned(), None) }
-    }
 }
 
 #[cfg(test)]

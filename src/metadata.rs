@@ -44,8 +44,8 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`MetadataError`] where the name is empty, has square brackets or is already there, or the whole would exceed [`Self::MAX_CHARS`]; the metadata is
-    /// then as it was.
+    /// [`MetadataError`] where the name is empty, has square brackets or is already there, or the whole would exceed
+    /// [`Self::MAX_CHARS`]; the metadata is then as it was.
     pub fn insert(&mut self, name: &str, value: Scalar) -> Result<(), MetadataError> {
         if !Self::is_name(name) {
             return Err(MetadataError::Name);

@@ -56,6 +56,11 @@ impl Request {
     pub(crate) const fn new(method: Method, path: String, body: Option<String>) -> Self {
         Self { method, path, query: None, body }
     }
+
+    /// A GET of `path` with a query, encoded.
+    pub(crate) fn get(path: &str, query: String) -> Self {
+        Self { query: Some(query), ..Self::new(Method::Get, path.to_owned(), None) }
+    }
 }
 
 /// Prints no body: it may carry a citizen id.
