@@ -116,6 +116,10 @@ test("confirm takes one field", async () => {
   const answer = await me.json("/linked_accounts/confirm", { link_state: 7, id: "x" });
   assertError(answer, 400, "invalid_request");
   assert.deepEqual(issuesOf(answer), ["link_state wrong_type", "id unknown_field"]);
+  const strangers = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`x${i}`, 1]));
+  const hostile = await me.json("/linked_accounts/confirm", strangers);
+  assertError(hostile, 400, "invalid_request");
+  assert.equal(hostile.body.issues.length, 100);
 });
 
 test("paths and methods", async () => {

@@ -1,6 +1,6 @@
 //! What leaves: accounts and errors, each in its one shape, with the headers that every answer carries.
 
-use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Timestamp};
+use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Timestamp, ValidationError};
 use serde::Serialize;
 use worker::{Headers, Response, ResponseBuilder};
 
@@ -42,7 +42,9 @@ impl Failure {
         Self { reason, issues: Vec::new(), retry_after: None, linked_account: None, allow: None, log: None }
     }
 
-    pub(crate) fn with_issues(self, issues: Vec<Issue>) -> Self {
+    /// Cut at what one answer tells: a hostile body could hold tens of thousands.
+    pub(crate) fn with_issues(self, mut issues: Vec<Issue>) -> Self {
+        issues.truncate(ValidationError::MAX_ISSUES);
         Self { issues, ..self }
     }
 
