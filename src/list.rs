@@ -69,18 +69,23 @@ pub fn encode_request(params: &ListParams) -> Request {
 /// ```
 pub fn decode_request(query: &str) -> Result<ListParams, ValidationError> {
     let mut query = Query::parse(query);
+    let params = take_params(&mut query, Order::default());
+    query.finish()?;
+    Ok(params)
+}
+
+/// Takes the parameters that every list has out of a query.
+pub(crate) fn take_params(query: &mut Query<'_>, order: Order) -> ListParams {
     let default = ListParams::default();
-    let params = ListParams {
+    ListParams {
         limit: query.number("limit", 1, ListParams::MAX_LIMIT, "a number from 1 to 100").unwrap_or(default.limit),
         offset: query
             .number("offset", 0, ListParams::MAX_OFFSET, "a number from 0 to 1000000000")
             .unwrap_or(default.offset),
-        order: query.order().unwrap_or_default(),
+        order: query.order().unwrap_or(order),
         from: query.timestamp("from"),
         to: query.timestamp("to"),
-    };
-    query.finish()?;
-    Ok(params)
+    }
 }
 
 /// Omise's `list` envelope. `A` is [`LinkedAccount`], or whatever an emulator or proxy shows in its place.

@@ -138,6 +138,7 @@ pub fn reason(reason: Reason, locale: Locale) -> &'static str {
         | Reason::IdempotencyKeyReused
         | Reason::RouteNotFound
         | Reason::MethodNotAllowed
+        | Reason::OperatorOnly
         | Reason::UpstreamRefused
         | Reason::UpstreamMisconfigured
         | Reason::ModeMismatch

@@ -57,6 +57,8 @@ pub enum Reason {
     MethodNotAllowed,
     /// The session token is missing or not good.
     Unauthenticated,
+    /// Only an operator may do this.
+    OperatorOnly,
     /// No key could be fetched to judge the session token.
     KeysUnavailable,
     /// Too many requests.
@@ -93,7 +95,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::InvalidRequest,
         Self::ReturnUriNotAllowed,
         Self::TypeNotEnabled,
@@ -112,6 +114,7 @@ impl Reason {
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::Unauthenticated,
+        Self::OperatorOnly,
         Self::KeysUnavailable,
         Self::RateLimited,
         Self::UpstreamRefused,
@@ -175,6 +178,9 @@ impl Reason {
                 ("method_not_allowed", 405, false, "this path does not know this method; see Allow")
             }
             Self::Unauthenticated => ("unauthenticated", 401, false, "expected a valid session token"),
+            Self::OperatorOnly => {
+                ("operator_only", 403, false, "expected a session token whose scope has linked_accounts:operate")
+            }
             Self::KeysUnavailable => ("keys_unavailable", 503, true, "session tokens cannot be checked at the moment"),
             Self::RateLimited => ("rate_limited", 429, true, "too many requests; wait as Retry-After says"),
             Self::UpstreamRefused => ("upstream_refused", 400, false, "the payment provider refused the request"),
@@ -242,6 +248,7 @@ impl Reason {
     pub const fn code(self) -> ErrorCode {
         match self.row().1 {
             401 => ErrorCode::AuthenticationFailure,
+            403 => ErrorCode::NotAuthorized,
             404 => ErrorCode::NotFound,
             429 => ErrorCode::TooManyRequests,
             400..=499 => ErrorCode::BadRequest,
@@ -297,6 +304,7 @@ not_found 404 not_found stop
 route_not_found 404 not_found stop
 method_not_allowed 405 bad_request stop
 unauthenticated 401 authentication_failure stop
+operator_only 403 not_authorized stop
 keys_unavailable 503 internal_error retry
 rate_limited 429 too_many_requests retry
 upstream_refused 400 bad_request stop

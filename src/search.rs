@@ -146,14 +146,8 @@ pub fn decode_request(query: &str) -> Result<SearchParams, ValidationError> {
     let words = query.parsed("query", "at most 500 characters", |text| {
         (text.chars().count() <= SearchParams::MAX_QUERY).then(|| text.to_owned())
     });
-    let status = query.parsed("filters[status]", "pending, successful, failed, expired or deleted", |text| {
-        let status = Status::from(text);
-        let official = Status::OFFICIAL.contains(&status);
-        official.then_some(status)
-    });
-    let account_type = query.parsed("filters[type]", "a direct-debit type such as direct_debit_scb", |text| {
-        Some(AccountType::from(text)).filter(AccountType::is_direct_debit)
-    });
+    let status = take_status(&mut query);
+    let account_type = take_type(&mut query);
     let created = query.parsed("filters[created]", "a day such as 2024-06-03, or two with .. between", Created::parse);
     let page = query.number("page", 1, SearchParams::MAX_PAGE, "a number from 1 to 10000000");
     let per_page = query.number("per_page", 1, SearchParams::MAX_PER_PAGE, "a number from 1 to 100");
@@ -165,6 +159,20 @@ pub fn decode_request(query: &str) -> Result<SearchParams, ValidationError> {
         page: page.unwrap_or(1),
         per_page: per_page.unwrap_or(SearchParams::DEFAULT_PER_PAGE),
         order: order.unwrap_or_default(),
+    })
+}
+
+pub(crate) fn take_status(query: &mut Query<'_>) -> Option<Status> {
+    query.parsed("filters[status]", "pending, successful, failed, expired or deleted", |text| {
+        let status = Status::from(text);
+        let official = Status::OFFICIAL.contains(&status);
+        official.then_some(status)
+    })
+}
+
+pub(crate) fn take_type(query: &mut Query<'_>) -> Option<AccountType> {
+    query.parsed("filters[type]", "a direct-debit type such as direct_debit_scb", |text| {
+        Some(AccountType::from(text)).filter(AccountType::is_direct_debit)
     })
 }
 
