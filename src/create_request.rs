@@ -26,6 +26,12 @@ impl CreatePolicy {
     pub const fn unrestricted() -> Self {
         Self { types: None, return_uris: None }
     }
+
+    /// The types that may be linked, in the order in which they were given.
+    #[must_use]
+    pub fn types(&self) -> &[AccountType] {
+        self.types.as_deref().unwrap_or(&AccountType::DIRECT_DEBIT)
+    }
 }
 
 /// The Worker's create request: Omise's parameters and `replace_pending`.

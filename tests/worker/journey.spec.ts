@@ -95,7 +95,7 @@ test("somebody else's, an unknown and an ill-formed id are one answer", async ()
     mine,
     "lnac_test_0000000000000000000",
     "lnac_0000000000000000000",
-    "search",
+    "searches",
     "..%2f..",
     "%00",
     "x".repeat(10_000),

@@ -124,9 +124,11 @@ test("confirm takes one field", async () => {
 
 test("paths and methods", async () => {
   for (const [method, path, allow] of [
-    ["GET", "/linked_accounts", "POST, OPTIONS"],
-    ["PUT", "/linked_accounts", "POST, OPTIONS"],
+    ["PUT", "/linked_accounts", "GET, POST, OPTIONS"],
     ["GET", "/linked_accounts/confirm", "POST, OPTIONS"],
+    ["DELETE", "/linked_accounts/search", "GET, OPTIONS"],
+    ["GET", "/webhooks/omise", "POST, OPTIONS"],
+    ["POST", "/audit", "GET, OPTIONS"],
     ["PATCH", "/linked_accounts/lnac_test_1", "GET, DELETE, OPTIONS"],
     ["POST", "/health", "GET, OPTIONS"],
   ] as const) {

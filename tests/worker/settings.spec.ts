@@ -45,7 +45,7 @@ test("every missing or blank setting is named at once", async () => {
 
 test("a live key is not sent to anything but Omise over https", async () => {
   const live = ["skey", "5xuy4w91xqz7d1w9u0t"].join("_");
-  assert.deepEqual(await faultsWith({ OMISE_SECRET_KEY: live }), [
+  assert.deepEqual(await faultsWith({ MODE: "live", OMISE_SECRET_KEY: live }), [
     "OMISE_API_URL invalid",
     "ALLOWED_ORIGINS invalid",
     "RETURN_URIS invalid",
@@ -53,19 +53,29 @@ test("a live key is not sent to anything but Omise over https", async () => {
   ]);
 });
 
+test("the key of one environment is refused by the other", async () => {
+  assert.deepEqual(await faultsWith({ MODE: "live" }), ["MODE invalid"]);
+  const live = ["skey", "5xuy4w91xqz7d1w9u0t"].join("_");
+  assert.ok((await faultsWith({ MODE: "test", OMISE_SECRET_KEY: live })).includes("MODE invalid"));
+});
+
 test("wrong and contradictory settings are named", async () => {
   const same = "0123456789abcdef0123456789abcdef";
   const bindings = {
+    MODE: "staging",
     OMISE_SECRET_KEY: "pkey_test_5xuy4w91xqz7d1w9u0t",
     OMISE_API_URL: "http://api.omise.co",
     ALLOWED_ORIGINS: "*",
     SESSION_SECRET: same,
     FINGERPRINT_KEY: same,
+    WEBHOOK_SECRET: "c2hvcnQ=",
   };
   assert.deepEqual(await faultsWith(bindings), [
     "OMISE_SECRET_KEY invalid",
+    "MODE invalid",
     "OMISE_API_URL invalid",
     "ALLOWED_ORIGINS invalid",
+    "WEBHOOK_SECRET invalid",
     "FINGERPRINT_KEY invalid",
   ]);
 });

@@ -1,8 +1,10 @@
 //! What leaves: accounts and errors, each in its one shape, with the headers that every answer carries.
 
-use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Timestamp, ValidationError};
+use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Status, Timestamp, ValidationError};
 use serde::Serialize;
 use worker::{Headers, Response, ResponseBuilder};
+
+use crate::trace::Trace;
 
 /// An account as its owner sees it: Omise's object and `confirmed_at`, without what is the Worker's own.
 #[derive(Clone, Debug, Serialize)]
@@ -15,6 +17,10 @@ pub(crate) struct Shown {
 impl Shown {
     pub(crate) fn new(account: LinkedAccount, confirmed_at: Option<Timestamp>) -> Self {
         Self { account: tidy(account), confirmed_at }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.account.status == Status::Pending
     }
 }
 
@@ -48,6 +54,15 @@ impl Failure {
         Self { issues, ..self }
     }
 
+    /// Whether the caller was refused, rather than let down by us or Omise.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.reason.http_status().is_some_and(|status| status < 500)
+    }
+
+    pub(crate) fn into_issues(self) -> Vec<Issue> {
+        self.issues
+    }
+
     pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
@@ -76,10 +91,17 @@ impl From<Reason> for Failure {
 pub(crate) enum Success {
     /// An account; `replayed` where the same `Idempotency-Key` had made it before.
     Account { account: Box<Shown>, replayed: bool },
+    /// JSON of another kind.
+    Body(Vec<u8>),
     /// Nothing to say: the answer to a preflight.
     Preflight,
-    /// The Worker is alive.
-    Health,
+}
+
+impl Success {
+    pub(crate) fn json(body: &impl Serialize) -> Self {
+        // our own structs always serialise
+        Self::Body(serde_json::to_vec(body).unwrap_or_default())
+    }
 }
 
 impl From<Shown> for Success {
@@ -91,15 +113,16 @@ impl From<Shown> for Success {
 /// Builds the response; `cors` is the caller's origin, where it is one of ours.
 pub(crate) fn respond(
     outcome: &Result<Success, Failure>,
-    request_id: &str,
+    trace: &Trace,
     cors: Option<&str>,
 ) -> worker::Result<Response> {
     let headers = Headers::new();
     headers.set("Cache-Control", "no-store")?;
     headers.set("Referrer-Policy", "no-referrer")?;
+    headers.set("Server-Timing", &trace.server_timing())?;
     headers.set("Vary", "Origin")?;
     headers.set("X-Content-Type-Options", "nosniff")?;
-    headers.set("X-Request-Id", request_id)?;
+    headers.set("X-Request-Id", &trace.request_id)?;
     if let Some(origin) = cors {
         headers.set("Access-Control-Allow-Origin", origin)?;
         headers.set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed")?;
@@ -115,12 +138,12 @@ pub(crate) fn respond(
             }
             Ok(builder.with_status(204).with_headers(headers).empty())
         }
-        Ok(Success::Health) => json(builder, headers, 200, &serde_json::json!({ "object": "health", "status": "ok" })),
+        Ok(Success::Body(body)) => json(builder, headers, 200, body.clone()),
         Ok(Success::Account { account, replayed }) => {
             if *replayed {
                 headers.set("Idempotent-Replayed", "true")?;
             }
-            json(builder, headers, 200, account)
+            json(builder, headers, 200, serde_json::to_vec(account)?)
         }
         Err(failure) => {
             if let Some(seconds) = failure.retry_after {
@@ -132,17 +155,16 @@ pub(crate) fn respond(
             if failure.reason == Reason::Unauthenticated {
                 headers.set("WWW-Authenticate", "Bearer")?;
             }
-            let mut answer = ErrorAnswer::new(failure.reason, request_id);
+            let mut answer = ErrorAnswer::new(failure.reason, &trace.request_id);
             answer.issues.clone_from(&failure.issues);
             answer.linked_account = failure.linked_account.as_deref();
             // a reason of the browser's has no status, and never comes from here
-            json(builder, headers, failure.reason.http_status().unwrap_or(500), &answer)
+            json(builder, headers, failure.reason.http_status().unwrap_or(500), serde_json::to_vec(&answer)?)
         }
     }
 }
 
-fn json(builder: ResponseBuilder, headers: Headers, status: u16, body: &impl Serialize) -> worker::Result<Response> {
+fn json(builder: ResponseBuilder, headers: Headers, status: u16, body: Vec<u8>) -> worker::Result<Response> {
     headers.set("Content-Type", "application/json; charset=utf-8")?;
-    let body = serde_json::to_vec(body)?;
     Ok(builder.with_status(status).with_headers(headers).fixed(body))
 }

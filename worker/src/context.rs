@@ -1,5 +1,7 @@
 //! What a request works with.
 
+use std::rc::Rc;
+
 use omise_linked_accounts::Reason;
 use worker::Date;
 
@@ -7,13 +9,14 @@ use crate::{
     answer::Failure,
     ledger::{Ledger, Millis},
     settings::Settings,
+    trace::Trace,
 };
 
 /// Settings, ledger, clock and randomness, for the time of one request.
 pub(crate) struct Context {
     pub(crate) settings: &'static Settings,
     pub(crate) ledger: Ledger,
-    pub(crate) request_id: String,
+    pub(crate) trace: Rc<Trace>,
 }
 
 impl Context {
@@ -30,9 +33,9 @@ impl Context {
     }
 }
 
-/// 128 random bits from WebCrypto.
-pub(crate) fn random() -> Result<[u8; 16], Failure> {
-    let mut bytes = [0; 16];
+/// Random bytes from WebCrypto.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
     getrandom::getrandom(&mut bytes).map_err(|_| Failure::new(Reason::Internal).with_log("no randomness"))?;
     Ok(bytes)
 }

@@ -9,16 +9,17 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use omise_linked_accounts::{
-    CreateRequest, IssueCode, LinkState, LinkedAccountId, Metadata, Reason, ResponseError, Scalar, Status, create,
+    CreateRequest, IssueCode, LinkState, MAX_ACCOUNT, Metadata, Reason, ResponseError, Scalar, create,
 };
 use sha2::Sha256;
 
 use crate::{
     answer::{Failure, Shown, Success},
     context::Context,
-    ledger::{Attempt, AttemptState, Begun, Millis, NewAttempt},
+    ledger::{Attempt, AttemptState, Begun, NewAttempt},
     request, retrieve,
     session::Caller,
+    settle::{Settled, settle},
     upstream,
 };
 
@@ -39,6 +40,7 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, req: worker::Requ
     })?;
 
     // 2
+    let link_state = LinkState::from_random(context.random()?);
     let new = NewAttempt {
         id: &URL_SAFE_NO_PAD.encode(context.random()?),
         owner: &caller.subject,
@@ -46,10 +48,11 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, req: worker::Requ
         fingerprint: &fingerprint(context, &wanted)?,
         account_type: &wanted.params.account_type,
         replace_pending: wanted.replace_pending,
+        link_state: &link_state,
         now: context.now(),
     };
     let mut begun = context.ledger.begin(&new).await?;
-    if matches!(begun, Begun::Pending(_) | Begun::TooMany) && settle_open(context, &new).await {
+    if matches!(begun, Begun::Pending(_) | Begun::TooMany) && settle_open(context, new.owner).await {
         begun = context.ledger.begin(&new).await?;
     }
     match begun {
@@ -63,18 +66,17 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, req: worker::Requ
 
 /// Steps 3 and 4.
 async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) -> Result<Success, Failure> {
-    let link_state = LinkState::from_random(context.random()?);
     let mut params = wanted.params.clone();
-    params.return_uri = params.return_uri.with_link_state(&link_state);
+    params.return_uri = params.return_uri.with_link_state(new.link_state);
     let stamp = params.metadata.insert(Metadata::ATTEMPT, Scalar::from(new.id));
     // validation has left room for it
     stamp.map_err(|error| Failure::new(Reason::Internal).with_log(error.to_string()))?;
 
     let read_at = context.now();
     let request = create::encode_request(&params);
-    let answer = match upstream::call(context.settings, &request, &context.request_id, Some(new.id)).await {
+    let answer = match upstream::call(context, &request, Some(new.id), MAX_ACCOUNT).await {
         Ok(answer) => answer,
-        Err(error) => return Err(in_doubt(context, new.id, format!("create: {error:?}")).await),
+        Err(error) => return Err(in_doubt(context, new.id, format!("omise: {error:?}")).await),
     };
     match create::decode_response(answer.status, &answer.body) {
         Ok(account) => {
@@ -85,7 +87,7 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
                     return Err(failure);
                 }
             };
-            if let Err(failure) = context.ledger.link(new, &account, &link_state, read_at).await {
+            if let Err(failure) = context.ledger.link(new.id, &account, read_at, "create").await {
                 let log = failure.log.unwrap_or_default();
                 return Err(in_doubt(context, new.id, log).await);
             }
@@ -106,7 +108,7 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
 
 /// Whether Omise made the account is not known. It is never asked a second time.
 async fn in_doubt(context: &Context, attempt: &str, log: String) -> Failure {
-    let failure = Failure::new(Reason::OutcomeUnknown).with_retry_after(10);
+    let failure = unknown();
     // the row stays in flight if this fails too, and is read as in doubt once its time is over
     match context.ledger.doubt(attempt).await {
         Ok(()) => failure.with_log(log),
@@ -114,14 +116,23 @@ async fn in_doubt(context: &Context, attempt: &str, log: String) -> Failure {
     }
 }
 
+fn unknown() -> Failure {
+    Failure::new(Reason::OutcomeUnknown).with_retry_after(10)
+}
+
 /// The answer to a key that was used before with the same request.
 async fn replay(context: &Context, attempt: &Attempt) -> Result<Success, Failure> {
-    let Some(id) = attempt.link.as_deref().and_then(|id| LinkedAccountId::parse(id).ok()) else {
-        return Err(if is_in_flight(context, attempt) {
-            Failure::new(Reason::AttemptInFlight).with_retry_after(2)
-        } else {
-            Failure::new(Reason::OutcomeUnknown).with_retry_after(10)
-        });
+    // a key whose attempt is over stays over for its owner; what the cron finds later is linked by then
+    if attempt.state == AttemptState::Abandoned {
+        return Err(Reason::AttemptAbandoned.into());
+    }
+    let id = match settle(context, attempt).await {
+        Ok(Settled::Linked(id)) => id,
+        Ok(Settled::Abandoned) => return Err(Reason::AttemptAbandoned.into()),
+        Ok(Settled::InFlight) => return Err(Failure::new(Reason::AttemptInFlight).with_retry_after(2)),
+        Ok(Settled::InDoubt) => return Err(unknown()),
+        // looking failed: nothing more is known than before
+        Err(failure) => return Err(unknown().with_log(failure.log.unwrap_or_default())),
     };
     let account = retrieve::read(context, &id).await?;
     Ok(Success::Account { account: Box::new(account), replayed: true })
@@ -129,35 +140,27 @@ async fn replay(context: &Context, attempt: &Attempt) -> Result<Success, Failure
 
 async fn already_pending(context: &Context, attempt: &Attempt) -> Result<Failure, Failure> {
     let failure = Failure::new(Reason::AlreadyPending);
-    let Some(id) = attempt.link.as_deref().and_then(|id| LinkedAccountId::parse(id).ok()) else {
-        return Ok(failure.with_retry_after(if is_in_flight(context, attempt) { 2 } else { 10 }));
+    let Some(id) = &attempt.link else {
+        let in_flight = attempt.state == AttemptState::InFlight;
+        return Ok(failure.with_retry_after(if in_flight { 2 } else { 10 }));
     };
-    Ok(match context.ledger.find(&id).await? {
+    Ok(match context.ledger.find(id).await? {
         Some(link) => failure.with_linked_account(link.shown()),
         None => failure,
     })
 }
 
-/// Whether somebody may still be working on the attempt.
-#[allow(clippy::cast_precision_loss)] // milliseconds
-fn is_in_flight(context: &Context, attempt: &Attempt) -> bool {
-    let limit = upstream::in_flight_limit(context.settings).as_millis() as f64;
-    attempt.state == AttemptState::InFlight && context.now() as f64 - attempt.created_at < limit
-}
-
-/// Reads the owner's open accounts afresh, so that none stands in the way whose bank has answered or whose time is over;
-/// says whether any was settled.
-async fn settle_open(context: &Context, new: &NewAttempt<'_>) -> bool {
-    let Ok(ids) = context.ledger.open_links(new.owner).await else { return false };
+/// Looks afresh at the owner's open attempts, so that none stands in the way whose bank has answered, whose time is over, or
+/// that came to nothing; says whether any was settled.
+async fn settle_open(context: &Context, owner: &str) -> bool {
+    let Ok(attempts) = context.ledger.open_attempts(owner).await else { return false };
     let mut settled = false;
-    for id in ids {
-        let read_at: Millis = context.now();
-        // a reading that fails leaves the account open: the refusal stands
-        if let Ok(account) = retrieve::ask(context, &id).await
-            && account.status != Status::Pending
-        {
-            settled |= context.ledger.record(&account, read_at).await.is_ok();
-        }
+    for attempt in attempts {
+        // what fails stays open: the refusal stands
+        settled |= match &attempt.link {
+            Some(id) => retrieve::read(context, id).await.is_ok_and(|shown| !shown.is_pending()),
+            None => settle(context, &attempt).await.is_ok_and(|what| what == Settled::Abandoned),
+        };
     }
     settled
 }

@@ -3,7 +3,9 @@
 //! Deleting twice gives the same answer. Whatever Omise answers but a plain success is settled by reading the account
 //! again: `deleted`, or gone, is done.
 
-use omise_linked_accounts::{ApiError, LinkedAccount, LinkedAccountId, Reason, ResponseError, Status, delete};
+use omise_linked_accounts::{
+    ApiError, LinkedAccount, LinkedAccountId, MAX_ACCOUNT, Reason, ResponseError, Status, delete,
+};
 
 use crate::{
     answer::{Failure, Shown, Success},
@@ -26,7 +28,7 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
     let account = match ask(context, &id).await {
         Ok(account) => account,
         Err(failure) => match retrieve::ask(context, &id).await {
-            Ok(account) if account.status == Status::Deleted => account,
+            Ok((_, account)) if account.status == Status::Deleted => account,
             Ok(_) => return Err(failure),
             Err(second) => match (second.reason, stored) {
                 (Reason::NotFound, Some(gone)) => deleted(gone),
@@ -34,15 +36,13 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
             },
         },
     };
-    context.ledger.record(&account, read_at).await?;
+    context.ledger.record(&account, read_at, "delete", None).await?;
     Ok(Shown::new(account, confirmed_at).into())
 }
 
 async fn ask(context: &Context, id: &LinkedAccountId) -> Result<LinkedAccount, Failure> {
     let request = delete::encode_request(id);
-    let answer = upstream::call(context.settings, &request, &context.request_id, None)
-        .await
-        .map_err(|error| Failure::new(error.into()).with_log(format!("delete: {error:?}")))?;
+    let answer = upstream::ask(context, &request, MAX_ACCOUNT).await?;
     let account = delete::decode_response(id, answer.status, &answer.body).map_err(|error| match &error {
         // the only 400 that is documented here
         ResponseError::Api(ApiError { status: 400, .. }) => Failure::new(Reason::NotRegistered),

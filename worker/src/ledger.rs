@@ -1,17 +1,32 @@
-//! Who owns what, and which creates were begun: the D1 database.
+//! Who owns what, which creates were begun, and what was done: the D1 database.
+//!
+//! Tables are in `migrations/`. Whatever changes a link or an attempt adds its row to `audit` in the same transaction.
+
+use std::rc::Rc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use omise_linked_accounts::{AccountType, LinkState, LinkedAccount, LinkedAccountId, Reason, Status, Timestamp};
-use serde::Deserialize;
+use omise_linked_accounts::{
+    AccountType, LinkState, LinkedAccount, LinkedAccountId, ListRequest, Order, Status, Timestamp,
+    list::ListParams,
+    search::{Created, SearchParams},
+};
 use sha2::{Digest, Sha256};
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement};
+use worker::Env;
 
-use crate::answer::{Failure, Shown, tidy};
+use crate::{
+    answer::{Shown, tidy},
+    audit::Entry,
+    db::{Db, DbResult, Row, Statement, corrupt, number, optional},
+    trace::Trace,
+};
 
-/// The ledger, at one moment of a request.
+/// The ledger, for the time of one request.
 pub(crate) struct Ledger {
-    db: D1Database,
+    db: Db,
+    trace: Rc<Trace>,
+    /// Whom the audit names: the token's subject, or nobody.
+    actor: Option<String>,
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -21,33 +36,41 @@ pub(crate) type Millis = u64;
 const MAX_OPEN: u32 = 5;
 
 /// A create that was begun.
-#[derive(Debug, Deserialize)]
 pub(crate) struct Attempt {
+    pub(crate) id: String,
     pub(crate) fingerprint: String,
     pub(crate) state: AttemptState,
-    pub(crate) link: Option<String>,
-    pub(crate) created_at: f64,
+    pub(crate) link: Option<LinkedAccountId>,
+    pub(crate) created_at: Millis,
 }
 
+/// The columns of an [`Attempt`].
+const ATTEMPT: &str = "id, fingerprint, state, link, created_at";
+
 /// How far a create has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptState {
     /// Omise is being asked.
     InFlight,
     /// Omise was asked, and its answer is not known.
     Unknown,
+    /// Omise was asked, and long after it knew of nothing.
+    Abandoned,
     /// The account is known.
     Linked,
 }
 
 /// A linked account and its owner.
-#[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) owner: String,
     pub(crate) account: LinkedAccount,
+    /// When the reading began that `account` is from.
+    pub(crate) read_at: Millis,
     pub(crate) confirmed_at: Option<Timestamp>,
 }
+
+/// The columns of a [`Link`].
+const LINK: &str = "owner, account, read_at, confirmed_at";
 
 impl Link {
     pub(crate) fn shown(self) -> Shown {
@@ -56,7 +79,6 @@ impl Link {
 }
 
 /// What came of beginning a create.
-#[derive(Debug)]
 pub(crate) enum Begun {
     /// A new attempt: call Omise.
     Started,
@@ -76,58 +98,50 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) fingerprint: &'a str,
     pub(crate) account_type: &'a AccountType,
     pub(crate) replace_pending: bool,
+    pub(crate) link_state: &'a LinkState,
     pub(crate) now: Millis,
 }
 
-#[derive(Deserialize)]
-struct LinkRow {
-    owner: String,
-    account: String,
-    confirmed_at: Option<f64>,
-}
-
-type LedgerResult<T> = Result<T, Failure>;
-
 impl Ledger {
-    pub(crate) const fn new(db: D1Database) -> Self {
-        Self { db }
+    pub(crate) fn open(env: &Env, trace: Rc<Trace>, actor: Option<String>) -> DbResult<Self> {
+        Ok(Self { db: Db::open(env, trace.clone())?, trace, actor })
+    }
+
+    /// Asks for nothing of every table, so that a migration that is missing is noticed.
+    pub(crate) async fn check(&self) -> DbResult<()> {
+        let tables = ["attempts", "links", "events", "audit"];
+        let nothing = |table| self.db.statement(&format!("SELECT 1 FROM {table} LIMIT 0"), &[]);
+        self.run(tables.into_iter().map(nothing).collect::<DbResult<_>>()?).await
     }
 
     /// Begins a create, if nothing stands against it: the key is new, no attempt of this owner and type is current (or it
     /// is to be replaced), and the owner has fewer than [`MAX_OPEN`] open.
     ///
     /// One transaction, so of two at once one begins.
-    pub(crate) async fn begin(&self, new: &NewAttempt<'_>) -> LedgerResult<Begun> {
-        let room = format!("(SELECT count(*) FROM attempts WHERE owner = ?2 AND open = 1) < {MAX_OPEN}");
-        let values = [
-            new.id.into(),
-            new.owner.into(),
-            new.idempotency_key.into(),
-            new.fingerprint.into(),
-            new.account_type.as_str().into(),
-            millis(new.now),
-            JsValue::from_f64(if new.replace_pending { 1.0 } else { 0.0 }),
-        ];
-        let demote = format!(
-            "UPDATE attempts SET current = 0 WHERE owner = ?2 AND type = ?5 AND current = 1 AND ?7 = 1
-             AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = ?2 AND idempotency_key = ?3)
-             AND {room} AND ?1 <> '' AND ?4 <> '' AND ?6 > 0"
-        );
+    pub(crate) async fn begin(&self, new: &NewAttempt<'_>) -> DbResult<Begun> {
+        let room = format!("(SELECT count(*) FROM attempts WHERE owner = ?1 AND open = 1) < {MAX_OPEN}");
+        let (owner, key, of_type) =
+            (JsValue::from(new.owner), new.idempotency_key.into(), new.account_type.as_str().into());
+        let mut statements = Vec::new();
+        if new.replace_pending {
+            let demote = format!(
+                "UPDATE attempts SET current = 0 WHERE owner = ?1 AND type = ?2 AND current = 1 AND {room}
+                 AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = ?1 AND idempotency_key = ?3)"
+            );
+            statements
+                .push(self.db.statement(&demote, &[owner.clone(), JsValue::clone(&of_type), JsValue::clone(&key)])?);
+        }
         let insert = format!(
-            "INSERT INTO attempts (id, owner, idempotency_key, fingerprint, type, state, open, current, created_at)
-             SELECT ?1, ?2, ?3, ?4, ?5, 'in_flight', 1, 1, ?6 WHERE {room} AND ?7 >= 0
+            "INSERT INTO attempts
+               (id, owner, idempotency_key, fingerprint, type, state, open, current, link_state_hash, looked_at, created_at)
+             SELECT ?2, ?1, ?3, ?4, ?5, 'in_flight', 1, 1, ?6, 0, ?7 WHERE {room}
              ON CONFLICT DO NOTHING RETURNING id"
         );
-        let results = self
-            .db
-            .batch(vec![self.statement(&demote, &values)?, self.statement(&insert, &values)?])
-            .await
-            .map_err(broken)?;
-        let inserted: Vec<IdRow> = match results.get(1) {
-            Some(result) => result.results().map_err(broken)?,
-            None => Vec::new(),
-        };
-        if inserted.first().is_some_and(|row| row.id == new.id) {
+        let values =
+            [owner, new.id.into(), key, new.fingerprint.into(), of_type, hash(new.link_state).into(), number(new.now)];
+        statements.push(self.db.statement(&insert, &values)?);
+        let started = self.db.batch(statements).await?.pop().is_some_and(|rows| !rows.is_empty());
+        if started {
             return Ok(Begun::Started);
         }
         if let Some(attempt) = self.attempt_by_key(new.owner, new.idempotency_key).await? {
@@ -137,138 +151,331 @@ impl Ledger {
         if new.replace_pending {
             return Ok(Begun::TooMany);
         }
-        let current = "SELECT fingerprint, state, link, created_at FROM attempts
-                       WHERE owner = ?1 AND type = ?2 AND current = 1";
-        let current = self.first(current, &[new.owner.into(), new.account_type.as_str().into()]).await?;
-        Ok(current.map_or(Begun::TooMany, Begun::Pending))
+        let current = format!("SELECT {ATTEMPT} FROM attempts WHERE owner = ?1 AND type = ?2 AND current = 1");
+        let current = self.db.first(&current, &[new.owner.into(), new.account_type.as_str().into()]).await?;
+        Ok(current.map(|row| attempt(&row)).transpose()?.map_or(Begun::TooMany, Begun::Pending))
     }
 
-    async fn attempt_by_key(&self, owner: &str, key: &str) -> LedgerResult<Option<Attempt>> {
-        let sql = "SELECT fingerprint, state, link, created_at FROM attempts
-                   WHERE owner = ?1 AND idempotency_key = ?2";
-        self.first(sql, &[owner.into(), key.into()]).await
+    async fn attempt_by_key(&self, owner: &str, key: &str) -> DbResult<Option<Attempt>> {
+        let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE owner = ?1 AND idempotency_key = ?2");
+        self.db.first(&sql, &[owner.into(), key.into()]).await?.map(|row| attempt(&row)).transpose()
     }
 
     /// Omise refused: the attempt made nothing, and its key is free again.
-    pub(crate) async fn forget(&self, attempt: &str) -> LedgerResult<()> {
+    pub(crate) async fn forget(&self, attempt: &str) -> DbResult<()> {
+        self.trace.ledger("forgotten");
         let sql = "DELETE FROM attempts WHERE id = ?1 AND state <> 'linked'";
-        self.run(sql, &[attempt.into()]).await
+        self.run(vec![self.db.statement(sql, &[attempt.into()])?]).await
     }
 
     /// Omise's answer is not known: the attempt is in doubt.
-    pub(crate) async fn doubt(&self, attempt: &str) -> LedgerResult<()> {
+    pub(crate) async fn doubt(&self, attempt: &str) -> DbResult<()> {
+        self.trace.ledger("in_doubt");
         let sql = "UPDATE attempts SET state = 'unknown' WHERE id = ?1 AND state = 'in_flight'";
-        self.run(sql, &[attempt.into()]).await
+        self.run(vec![self.db.statement(sql, &[attempt.into()])?]).await
     }
 
-    /// The attempt made this account.
+    /// Omise knows of nothing, long after it was asked: the attempt is over, though an orphan may still be adopted.
+    pub(crate) async fn abandon(&self, attempt: &str, now: Millis) -> DbResult<()> {
+        self.trace.ledger("abandoned");
+        let sql = "UPDATE attempts SET state = 'abandoned', open = 0, current = 0
+                   WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
+        let entry = Entry { action: "abandon", link: None, outcome: "ok", at: now };
+        self.run(vec![self.db.statement(sql, &[attempt.into()])?, self.entry(&entry)?]).await
+    }
+
+    /// The attempt made this account, as a reading that began at `read_at` says.
+    ///
+    /// An attempt that is no longer current stays so: its link is its owner's all the same.
     pub(crate) async fn link(
         &self,
-        new: &NewAttempt<'_>,
+        attempt: &str,
         account: &LinkedAccount,
-        link_state: &LinkState,
         read_at: Millis,
-    ) -> LedgerResult<()> {
-        let insert = "INSERT INTO links (id, owner, attempt, status, account, read_at, link_state_hash, created_at)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let insert = self.statement(
+        action: &'static str,
+    ) -> DbResult<()> {
+        self.trace.ledger(action);
+        let insert = "INSERT INTO links
+                        (id, owner, attempt, type, status, account, read_at, link_state_hash, created_at)
+                      SELECT ?2, owner, id, ?3, ?4, ?5, ?6, link_state_hash, ?7
+                      FROM attempts WHERE id = ?1
+                      ON CONFLICT DO NOTHING";
+        let id = account.id.as_str();
+        let insert = self.db.statement(
             insert,
             &[
-                account.id.as_str().into(),
-                new.owner.into(),
-                new.id.into(),
+                attempt.into(),
+                id.into(),
+                account.account_type.as_str().into(),
                 account.status.as_str().into(),
                 stored(account)?.into(),
-                millis(read_at),
-                hash(link_state).into(),
-                millis(new.now),
+                number(read_at),
+                first_millis(account.created_at),
             ],
         )?;
         let update =
             "UPDATE attempts SET state = 'linked', link = ?2, open = ?3, current = min(current, ?3) WHERE id = ?1";
-        let open = if account.status == Status::Pending { 1.0 } else { 0.0 };
-        let update = self.statement(update, &[new.id.into(), account.id.as_str().into(), JsValue::from_f64(open)])?;
-        self.db.batch(vec![insert, update]).await.map_err(broken)?;
-        Ok(())
+        let open = number(u64::from(account.status == Status::Pending));
+        let update = self.db.statement(update, &[attempt.into(), id.into(), open])?;
+        let entry = Entry { action, link: Some(id), outcome: account.status.as_str(), at: read_at };
+        self.run(vec![insert, update, self.entry(&entry)?]).await
     }
 
     /// The link of this id, whoever owns it.
-    pub(crate) async fn find(&self, id: &LinkedAccountId) -> LedgerResult<Option<Link>> {
-        let sql = "SELECT owner, account, confirmed_at FROM links WHERE id = ?1";
-        self.first::<LinkRow>(sql, &[id.as_str().into()]).await?.map(Link::try_from).transpose()
+    pub(crate) async fn find(&self, id: &LinkedAccountId) -> DbResult<Option<Link>> {
+        let sql = format!("SELECT {LINK} FROM links WHERE id = ?1");
+        self.db.first(&sql, &[id.as_str().into()]).await?.map(|row| link(&row)).transpose()
     }
 
-    /// The owner's attempts that wait for the bank although their time is over, for a fresh reading.
-    pub(crate) async fn open_links(&self, owner: &str) -> LedgerResult<Vec<LinkedAccountId>> {
-        #[derive(Deserialize)]
-        struct Row {
-            link: String,
-        }
-        let sql = "SELECT link FROM attempts WHERE owner = ?1 AND open = 1 AND link IS NOT NULL";
-        let statement = self.statement(sql, &[owner.into()])?;
-        let rows: Vec<Row> = statement.all().await.and_then(|result| result.results()).map_err(broken)?;
-        rows.into_iter().map(|row| LinkedAccountId::parse(&row.link).map_err(|_| corrupt("attempts.link"))).collect()
+    /// The owner's attempts that stand in the way of new ones.
+    pub(crate) async fn open_attempts(&self, owner: &str) -> DbResult<Vec<Attempt>> {
+        let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE owner = ?1 AND open = 1");
+        self.db.all(self.db.statement(&sql, &[owner.into()])?).await?.iter().map(attempt).collect()
     }
 
-    /// Records a reading that began at `read_at`, unless a newer one is there or the account is deleted; then closes its
-    /// attempt if the bank has answered.
-    pub(crate) async fn record(&self, account: &LinkedAccount, read_at: Millis) -> LedgerResult<()> {
+    /// Attempts since `since` of which something may still become known, those first that were not looked at for longest.
+    pub(crate) async fn unsettled(&self, since: Millis, limit: u32) -> DbResult<Vec<Attempt>> {
+        let sql = format!(
+            "SELECT {ATTEMPT} FROM attempts WHERE created_at > ?1 AND (state <> 'linked' OR open = 1)
+             ORDER BY looked_at, created_at LIMIT {limit}"
+        );
+        self.db.all(self.db.statement(&sql, &[number(since)])?).await?.iter().map(attempt).collect()
+    }
+
+    /// Remembers that these attempts were looked at.
+    pub(crate) async fn looked(&self, attempts: &[String], now: Millis) -> DbResult<()> {
+        let sql = "UPDATE attempts SET looked_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
+        let ids = serde_json::to_string(attempts).map_err(|_| corrupt("attempts.id"))?;
+        self.run(vec![self.db.statement(sql, &[ids.into(), number(now)])?]).await
+    }
+
+    /// Drops the keys of attempts, and the events, from before `before`.
+    pub(crate) async fn prune(&self, before: Millis) -> DbResult<()> {
+        let attempts = self.db.statement("DELETE FROM attempts WHERE created_at < ?1", &[number(before)])?;
+        let events = self.db.statement("DELETE FROM events WHERE seen_at < ?1", &[number(before)])?;
+        self.run(vec![attempts, events]).await
+    }
+
+    /// Records a reading that began at `read_at`; `event` is the webhook's that brought it about.
+    ///
+    /// The statement repeats what the core's `merge` decides (the newest reading stays, `deleted` is final), since another
+    /// request may have written in between. The audit has a row only where this reading was taken.
+    pub(crate) async fn record(
+        &self,
+        account: &LinkedAccount,
+        read_at: Millis,
+        action: &'static str,
+        event: Option<&str>,
+    ) -> DbResult<()> {
+        self.trace.ledger(action);
+        let id = JsValue::from(account.id.as_str());
         let update = "UPDATE links SET status = ?2, account = ?3, read_at = ?4
                       WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'";
-        let update = self.statement(
-            update,
-            &[account.id.as_str().into(), account.status.as_str().into(), stored(account)?.into(), millis(read_at)],
-        )?;
-        let close = "UPDATE attempts SET open = 0, current = 0 WHERE open = 1
-                     AND id = (SELECT attempt FROM links WHERE id = ?1 AND status <> 'pending')";
-        let close = self.statement(close, &[account.id.as_str().into()])?;
-        self.db.batch(vec![update, close]).await.map_err(broken)?;
-        Ok(())
+        let values = [id.clone(), account.status.as_str().into(), stored(account)?.into(), number(read_at)];
+        let update = self.db.statement(update, &values)?;
+        let close = "UPDATE attempts SET open = 0, current = 0
+                     WHERE id = (SELECT attempt FROM links WHERE id = ?1 AND status <> 'pending') AND open = 1";
+        let close = self.db.statement(close, std::slice::from_ref(&id))?;
+        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
+                     SELECT ?2, ?3, ?4, ?5, id, status FROM links WHERE id = ?1 AND read_at = ?2";
+        let request_id = self.trace.request_id.as_str().into();
+        let values = [id, number(read_at), request_id, optional(self.actor.as_deref()), action.into()];
+        let mut statements = vec![update, close, self.db.statement(entry, &values)?];
+        if let Some(event) = event {
+            statements.push(self.seen(event, read_at)?);
+        }
+        self.run(statements).await
     }
 
     /// Confirms the owner's link that this return belongs to, once; `None` where it is nobody's or somebody else's.
-    pub(crate) async fn confirm(&self, owner: &str, state: &LinkState, now: Millis) -> LedgerResult<Option<Link>> {
-        let sql = "UPDATE links SET confirmed_at = coalesce(confirmed_at, ?3)
-                   WHERE link_state_hash = ?1 AND owner = ?2 RETURNING owner, account, confirmed_at";
-        let row: Option<LinkRow> = self.first(sql, &[hash(state).into(), owner.into(), millis(now)]).await?;
-        row.map(Link::try_from).transpose()
+    pub(crate) async fn confirm(&self, owner: &str, state: &LinkState, now: Millis) -> DbResult<Option<Link>> {
+        let find = format!("SELECT {LINK}, id FROM links WHERE link_state_hash = ?1 AND owner = ?2");
+        let values = [hash(state).into(), owner.into()];
+        let Some(row) = self.db.first(&find, &values).await? else { return Ok(None) };
+        let mut found = link(&row)?;
+        if found.confirmed_at.is_none() {
+            self.trace.ledger("confirm");
+            let id = row.text("id")?;
+            let update = "UPDATE links SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL";
+            let update = self.db.statement(update, &[id.as_str().into(), number(now)])?;
+            let entry = Entry { action: "confirm", link: Some(&id), outcome: "ok", at: now };
+            self.run(vec![update, self.entry(&entry)?]).await?;
+            found.confirmed_at = Some(timestamp(now)?);
+        }
+        Ok(Some(found))
     }
 
-    fn statement(&self, sql: &str, values: &[JsValue]) -> LedgerResult<D1PreparedStatement> {
-        self.db.prepare(sql).bind(values).map_err(broken)
+    /// A part of the owner's accounts, as last read, and how many there are in all.
+    pub(crate) async fn list(&self, owner: &str, request: &ListRequest) -> DbResult<(Vec<Shown>, u64)> {
+        let ListParams { limit, offset, order, from, to } = request.params;
+        let matches = "owner = ?1 AND created_at BETWEEN ?2 AND ?3
+                       AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR type = ?5)";
+        let values = [
+            owner.into(),
+            from.map_or(number(0), first_millis),
+            to.map_or(END_OF_TIME.into(), last_millis),
+            optional(request.status.as_ref().map(Status::as_str)),
+            optional(request.account_type.as_ref().map(AccountType::as_str)),
+        ];
+        self.page(matches, &values, order, limit, u64::from(offset)).await
     }
 
-    async fn run(&self, sql: &str, values: &[JsValue]) -> LedgerResult<()> {
-        self.statement(sql, values)?.run().await.map_err(broken)?;
+    /// A page of those of the owner's accounts that are looked for, as last read, and how many there are in all.
+    pub(crate) async fn search(&self, owner: &str, params: &SearchParams) -> DbResult<(Vec<Shown>, u64)> {
+        // words are found as SQLite's lower() folds: A to Z alone
+        let matches = "owner = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)
+                       AND (?4 IS NULL OR date(created_at / 1000, 'unixepoch') BETWEEN ?4 AND ?5)
+                       AND (instr(id, ?6) OR instr(coalesce(account ->> '$.last_digits', ''), ?6)
+                         OR EXISTS (SELECT 1 FROM json_each(account, '$.metadata') WHERE instr(lower(value), ?6)))";
+        let (first, last) = params.filters.created.as_ref().map(Created::days).unzip();
+        let values = [
+            owner.into(),
+            optional(params.filters.status.as_ref().map(Status::as_str)),
+            optional(params.filters.account_type.as_ref().map(AccountType::as_str)),
+            optional(first.as_deref()),
+            optional(last.as_deref()),
+            params.query.to_ascii_lowercase().into(),
+        ];
+        let offset = u64::from(params.page.saturating_sub(1)) * u64::from(params.per_page);
+        self.page(matches, &values, params.order, params.per_page, offset).await
+    }
+
+    async fn page(
+        &self,
+        matches: &str,
+        values: &[JsValue],
+        order: Order,
+        limit: u32,
+        offset: u64,
+    ) -> DbResult<(Vec<Shown>, u64)> {
+        let direction = direction(order);
+        let page = format!(
+            "SELECT {LINK} FROM links WHERE {matches}
+             ORDER BY created_at {direction}, id {direction} LIMIT {limit} OFFSET {offset}"
+        );
+        let count = format!("SELECT count(*) AS total FROM links WHERE {matches}");
+        let mut results =
+            self.db.batch(vec![self.db.statement(&page, values)?, self.db.statement(&count, values)?]).await?;
+        let total = total(results.pop())?;
+        let rows = results.pop().unwrap_or_default();
+        let accounts: DbResult<_> = rows.iter().map(|row| Ok(link(row)?.shown())).collect();
+        Ok((accounts?, total))
+    }
+
+    /// When these accounts were confirmed, for those that are in the ledger.
+    pub(crate) async fn confirmations(&self, accounts: &[LinkedAccount]) -> DbResult<Vec<(String, Timestamp)>> {
+        let ids: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
+        let ids = serde_json::to_string(&ids).map_err(|_| corrupt("links.id"))?;
+        let sql = "SELECT id, confirmed_at FROM links
+                   WHERE id IN (SELECT value FROM json_each(?1)) AND confirmed_at IS NOT NULL";
+        let rows = self.db.all(self.db.statement(sql, &[ids.into()])?).await?;
+        rows.iter().map(|row| Ok((row.text("id")?, timestamp(row.number("confirmed_at")?)?))).collect()
+    }
+
+    /// Whether a webhook's event was dealt with before.
+    pub(crate) async fn has_seen(&self, event: &str) -> DbResult<bool> {
+        Ok(self.db.first("SELECT 1 AS seen FROM events WHERE id = ?1", &[event.into()]).await?.is_some())
+    }
+
+    /// Remembers an event that changed nothing.
+    pub(crate) async fn remember(
+        &self,
+        event: &str,
+        link: Option<&str>,
+        outcome: &'static str,
+        now: Millis,
+    ) -> DbResult<()> {
+        let entry = Entry { action: "webhook", link, outcome, at: now };
+        self.run(vec![self.seen(event, now)?, self.entry(&entry)?]).await
+    }
+
+    fn seen(&self, event: &str, now: Millis) -> DbResult<Statement> {
+        self.db.statement(
+            "INSERT INTO events (id, seen_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            &[event.into(), number(now)],
+        )
+    }
+
+    /// Adds one row to the audit.
+    pub(crate) async fn audit(&self, entry: &Entry<'_>) -> DbResult<()> {
+        self.run(vec![self.entry(entry)?]).await
+    }
+
+    /// A part of the audit, and how many rows there are in all.
+    pub(crate) async fn audited(&self, params: &ListParams) -> DbResult<(Vec<Row>, u64)> {
+        let direction = direction(params.order);
+        let values = [params.from.map_or(number(0), first_millis), params.to.map_or(END_OF_TIME.into(), last_millis)];
+        let page = format!(
+            "SELECT id, at, request_id, actor, action, link, outcome FROM audit WHERE at BETWEEN ?1 AND ?2
+             ORDER BY at {direction}, id {direction} LIMIT {} OFFSET {}",
+            params.limit, params.offset
+        );
+        let count = "SELECT count(*) AS total FROM audit WHERE at BETWEEN ?1 AND ?2";
+        let mut results =
+            self.db.batch(vec![self.db.statement(&page, &values)?, self.db.statement(count, &values)?]).await?;
+        let total = total(results.pop())?;
+        Ok((results.pop().unwrap_or_default(), total))
+    }
+
+    fn entry(&self, entry: &Entry<'_>) -> DbResult<Statement> {
+        self.db.statement(
+            "INSERT INTO audit (at, request_id, actor, action, link, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[
+                number(entry.at),
+                self.trace.request_id.as_str().into(),
+                optional(self.actor.as_deref()),
+                entry.action.into(),
+                optional(entry.link),
+                entry.outcome.into(),
+            ],
+        )
+    }
+
+    async fn run(&self, statements: Vec<Statement>) -> DbResult<()> {
+        self.db.batch(statements).await?;
         Ok(())
     }
-
-    async fn first<T: for<'de> Deserialize<'de>>(&self, sql: &str, values: &[JsValue]) -> LedgerResult<Option<T>> {
-        self.statement(sql, values)?.first(None).await.map_err(broken)
-    }
 }
 
-#[derive(Deserialize)]
-struct IdRow {
-    id: String,
+fn attempt(row: &Row) -> DbResult<Attempt> {
+    let link = row.optional_text("link")?.map(|id| LinkedAccountId::parse(&id).map_err(|_| corrupt("attempts.link")));
+    Ok(Attempt {
+        id: row.text("id")?,
+        fingerprint: row.text("fingerprint")?,
+        state: match row.text("state")?.as_str() {
+            "in_flight" => AttemptState::InFlight,
+            "unknown" => AttemptState::Unknown,
+            "abandoned" => AttemptState::Abandoned,
+            "linked" => AttemptState::Linked,
+            _ => return Err(corrupt("attempts.state")),
+        },
+        link: link.transpose()?,
+        created_at: row.number("created_at")?,
+    })
 }
 
-impl TryFrom<LinkRow> for Link {
-    type Error = Failure;
+fn link(row: &Row) -> DbResult<Link> {
+    Ok(Link {
+        owner: row.text("owner")?,
+        account: serde_json::from_slice(row.text("account")?.as_bytes()).map_err(|_| corrupt("links.account"))?,
+        read_at: row.number("read_at")?,
+        confirmed_at: row.optional_number("confirmed_at")?.map(timestamp).transpose()?,
+    })
+}
 
-    fn try_from(row: LinkRow) -> LedgerResult<Self> {
-        let account = serde_json::from_str(&row.account).map_err(|_| corrupt("links.account"))?;
-        #[allow(clippy::cast_possible_truncation)] // whole milliseconds of our own
-        let confirmed_at = row
-            .confirmed_at
-            .map(|ms| Timestamp::from_unix(ms as i64 / 1_000).map_err(|_| corrupt("links.confirmed_at")))
-            .transpose()?;
-        Ok(Self { owner: row.owner, account, confirmed_at })
+fn total(rows: Option<Vec<Row>>) -> DbResult<u64> {
+    rows.unwrap_or_default().first().ok_or_else(|| corrupt("total"))?.number("total")
+}
+
+const fn direction(order: Order) -> &'static str {
+    match order {
+        Order::Chronological => "ASC",
+        Order::ReverseChronological => "DESC",
     }
 }
 
 /// The account as it is kept: as its owner sees it.
-fn stored(account: &LinkedAccount) -> LedgerResult<String> {
+fn stored(account: &LinkedAccount) -> DbResult<String> {
     serde_json::to_string(&tidy(account.clone())).map_err(|_| corrupt("account"))
 }
 
@@ -276,18 +483,22 @@ fn hash(state: &LinkState) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(state.expose()))
 }
 
-/// D1 takes numbers as doubles only; milliseconds stay exact in them for 285,000 years.
+/// Whole seconds of our own milliseconds.
+pub(crate) fn timestamp(at: Millis) -> DbResult<Timestamp> {
+    i64::try_from(at / 1_000).ok().and_then(|at| Timestamp::from_unix(at).ok()).ok_or_else(|| corrupt("time"))
+}
+
+/// Later than every time in the ledger.
+const END_OF_TIME: f64 = 9_007_199_254_740_991.0;
+
+/// A second's first millisecond: times are shown in whole seconds.
+#[allow(clippy::cast_precision_loss)] // seconds of a calendar that ends with the year 9999
+fn first_millis(at: Timestamp) -> JsValue {
+    JsValue::from_f64(at.as_unix() as f64 * 1_000.0)
+}
+
+/// A second's last millisecond, so that a bound includes what is shown with it.
 #[allow(clippy::cast_precision_loss)]
-fn millis(value: Millis) -> JsValue {
-    JsValue::from_f64(value as f64)
-}
-
-#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
-fn broken(error: worker::Error) -> Failure {
-    // D1's own text names tables and columns, never bound values
-    Failure::new(Reason::LedgerUnavailable).with_retry_after(1).with_log(format!("ledger: {error}"))
-}
-
-fn corrupt(column: &str) -> Failure {
-    Failure::new(Reason::Internal).with_log(format!("ledger: {column} cannot be read"))
+fn last_millis(at: Timestamp) -> JsValue {
+    JsValue::from_f64(at.as_unix() as f64 * 1_000.0 + 999.0)
 }

@@ -1,35 +1,53 @@
 //! The Cloudflare Worker between a shop's pages and Omise: it holds the secret key, knows who owns which linked account, and
 //! lets a customer see and unlink their own.
 //!
-//! A request goes through, in this order: `route`, `settings`, `session`, then its handler (`create`, `retrieve`,
-//! `delete`, `confirm`), which asks the `ledger` and `upstream`. Whatever comes of it leaves through `answer`.
+//! A request goes through, in this order: `route`, `settings`, `limits`, `session`, then its handler (`create`, `retrieve`,
+//! `list`, …), which asks the `ledger` and `upstream`. Whatever comes of it leaves through `answer`; `trace` tells the log.
 
 mod answer;
+mod audit;
+mod banks;
 mod body;
 mod confirm;
 mod context;
 mod create;
+mod cron;
+mod db;
 mod delete;
 mod ledger;
+mod limits;
+mod list;
+mod ready;
 mod request;
 mod retrieve;
 mod route;
+mod search;
 mod session;
 mod settings;
+mod settle;
+mod trace;
 mod upstream;
+mod webhook;
 
-use std::{fmt::Write, sync::OnceLock};
+use std::{fmt::Write, rc::Rc, sync::OnceLock};
 
-use omise_linked_accounts::{Issue, IssueCode, Reason};
-use worker::{Date, Env, Request, Response, console_log, event};
+use omise_linked_accounts::{Issue, LinkedAccountId, Reason};
+use worker::{Date, Env, Request, Response, ScheduleContext, ScheduledEvent, console_error, event};
 
 use crate::{
     answer::{Failure, Success},
+    audit::Entry,
     context::Context,
     ledger::Ledger,
+    limits::{Kind, Whose},
     route::Route,
+    session::Caller,
     settings::Settings,
+    trace::Trace,
 };
+
+/// The contract, as `GET /openapi.json` shows it.
+const OPENAPI: &[u8] = include_bytes!("../openapi.json");
 
 /// Answers one request.
 ///
@@ -37,17 +55,15 @@ use crate::{
 ///
 /// Only where not even an error can be built; the runtime then answers 500.
 #[event(fetch)]
-pub async fn fetch(req: Request, env: Env, _ctx: worker::Context) -> worker::Result<Response> {
-    let started = Date::now().as_millis();
-    let request_id = request_id();
+pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Result<Response> {
+    let trace = Rc::new(Trace::start(request_id()));
     let settings = settings(&env);
     let origin = request::header(&req, "Origin");
-    let method = req.inner().method();
-    let route = Route::find(&method, &req.path());
+    let route = Route::find(&req.inner().method(), &req.path());
     let name = route.as_ref().map_or("none", Route::name);
 
     let outcome = match route {
-        Ok(route) => handle(route, req, &env, settings, &request_id).await,
+        Ok(route) => handle(route, req, &env, &ctx, settings, &trace).await,
         Err(failure) => Err(failure),
     };
 
@@ -55,33 +71,41 @@ pub async fn fetch(req: Request, env: Env, _ctx: worker::Context) -> worker::Res
         (Ok(settings), Some(origin)) if settings.allowed_origins.contains(origin) => Some(origin.as_str()),
         _ => None,
     };
-    let response = answer::respond(&outcome, &request_id, cors)?;
+    let response = answer::respond(&outcome, &trace, cors)?;
     let (reason, detail) = match &outcome {
         Ok(_) => (None, None),
-        Err(failure) => (Some(failure.reason), failure.log.as_deref()),
+        Err(failure) => (Some(failure.reason.as_str()), failure.log.as_deref()),
     };
-    // one line a request; JSON escapes control characters
-    let line = serde_json::json!({
-        "request_id": request_id,
-        "route": name,
-        "status": response.status_code(),
-        "reason": reason,
-        "detail": detail,
-        "ms": Date::now().as_millis() - started,
-    });
-    console_log!("{line}");
+    trace.log(name, response.status_code(), reason, detail);
     Ok(response)
+}
+
+/// Does what no customer came back for.
+#[event(scheduled)]
+pub async fn scheduled(_event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
+    match settings(&env) {
+        Ok(settings) => {
+            // what failed is in the report
+            let _ = cron::run(&env, settings, Rc::new(Trace::start(request_id()))).await;
+        }
+        Err(issues) => {
+            let fields: Vec<&str> = issues.iter().map(|issue| issue.field.as_str()).collect();
+            console_error!("misconfigured: {}", fields.join(", "));
+        }
+    }
 }
 
 async fn handle(
     route: Route,
     req: Request,
     env: &Env,
+    ctx: &worker::Context,
     settings: &'static Result<Settings, Vec<Issue>>,
-    request_id: &str,
+    trace: &Rc<Trace>,
 ) -> Result<Success, Failure> {
     match route {
-        Route::Health => return Ok(Success::Health),
+        Route::Health => return Ok(Success::Body(br#"{"object":"health","status":"ok"}"#.to_vec())),
+        Route::OpenApi => return Ok(Success::Body(OPENAPI.to_vec())),
         Route::Preflight => return Ok(Success::Preflight),
         _ => {}
     }
@@ -89,21 +113,79 @@ async fn handle(
         Ok(settings) => settings,
         Err(issues) => return Err(Failure::new(Reason::Misconfigured).with_issues(issues.clone())),
     };
+    let open = |actor| {
+        let ledger = Ledger::open(env, trace.clone(), actor)?;
+        Ok::<_, Failure>(Context { settings, ledger, trace: trace.clone() })
+    };
+    // Omise's own traffic is signed, and comes from few addresses: it is not counted
+    if route == Route::Webhook {
+        return webhook::handle(&open(None)?, req).await;
+    }
+    let kind = if route == Route::Create { Kind::Create } else { Kind::Read };
+    let ip = request::header(&req, "CF-Connecting-IP");
+    limits::count(env, kind, Whose::Network(ip.as_deref())).await?;
+    match route {
+        Route::Banks => return Ok(banks::handle(settings)),
+        Route::Ready => return ready::handle(&open(None)?, env).await,
+        _ => {}
+    }
     let authorization = request::header(&req, "Authorization");
     let now = Date::now().as_millis() / 1_000;
     let caller =
         session::authenticate(&settings.session, authorization.as_deref(), now).ok_or(Reason::Unauthenticated)?;
-    let db = env.d1("DB").map_err(|error| {
-        let issue = Issue::new("DB", IssueCode::Required, "the D1 binding is missing");
-        Failure::new(Reason::Misconfigured).with_issues(vec![issue]).with_log(error.to_string())
-    })?;
-    let context = Context { settings, ledger: Ledger::new(db), request_id: request_id.to_owned() };
+    let context = open(Some(caller.subject.clone()))?;
+    let refused = Refused::of(&route);
+    let outcome = match limits::count(env, kind, Whose::Subject(&caller.subject)).await {
+        Ok(()) => authenticated(route, &context, &caller, req).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = &outcome
+        && failure.is_refusal()
+        && audit::admits_refusal()
+    {
+        let reason = failure.reason;
+        ctx.wait_until(async move { refused.audit(&context, reason).await });
+    }
+    outcome
+}
+
+async fn authenticated(route: Route, context: &Context, caller: &Caller, req: Request) -> Result<Success, Failure> {
     match route {
-        Route::Create => create::handle(&context, &caller, req).await,
-        Route::Confirm => confirm::handle(&context, &caller, req).await,
-        Route::Retrieve(id) => retrieve::handle(&context, &caller, &id).await,
-        Route::Delete(id) => delete::handle(&context, &caller, &id).await,
-        Route::Health | Route::Preflight => Err(Reason::Internal.into()),
+        Route::Create => create::handle(context, caller, req).await,
+        Route::List => list::handle(context, caller, &request::query(&req)).await,
+        Route::Search => search::handle(context, caller, &request::query(&req)).await,
+        Route::Confirm => confirm::handle(context, caller, req).await,
+        Route::Retrieve(id) => retrieve::handle(context, caller, &id, request::wait(&req)).await,
+        Route::Delete(id) => delete::handle(context, caller, &id).await,
+        Route::Audit => audit::handle(context, caller, &request::query(&req)).await,
+        // answered before anybody was asked who they are
+        Route::Banks | Route::Webhook | Route::Health | Route::Ready | Route::OpenApi | Route::Preflight => {
+            Err(Reason::Internal.into())
+        }
+    }
+}
+
+/// A refusal of a caller whose token was good, for the audit: off the request's path, so that neither its time nor a failure
+/// of the database tells the caller anything.
+struct Refused {
+    action: &'static str,
+    id: Option<LinkedAccountId>,
+}
+
+impl Refused {
+    fn of(route: &Route) -> Self {
+        let id = match route {
+            Route::Retrieve(id) | Route::Delete(id) => LinkedAccountId::parse(id).ok(),
+            _ => None,
+        };
+        Self { action: route.name(), id }
+    }
+
+    async fn audit(self, context: &Context, reason: Reason) {
+        let link = self.id.as_ref().map(LinkedAccountId::as_str);
+        let entry = Entry { action: self.action, link, outcome: reason.as_str(), at: context.now() };
+        // nobody is left to be told
+        let _ = context.ledger.audit(&entry).await;
     }
 }
 
@@ -120,7 +202,7 @@ fn settings(env: &Env) -> &'static Result<Settings, Vec<Issue>> {
 /// 32 hexadecimal digits that name this request in logs; not a secret.
 fn request_id() -> String {
     let mut text = String::with_capacity(32);
-    for byte in context::random().unwrap_or_default() {
+    for byte in context::random::<16>().unwrap_or_default() {
         // writing to a string cannot fail
         let _ = write!(text, "{byte:02x}");
     }

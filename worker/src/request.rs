@@ -1,6 +1,8 @@
 //! What a caller sends: headers and body, each read by one rule.
 
-use omise_linked_accounts::{Json, Reason};
+use std::time::Duration;
+
+use omise_linked_accounts::{Json, Reason, ValidationError};
 use worker::Request;
 
 use crate::{
@@ -25,25 +27,59 @@ fn is_idempotency_key(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
+/// What follows `?` in the address; empty where nothing does.
+pub(crate) fn query(req: &Request) -> String {
+    req.inner().url().split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default()
+}
+
+/// A query that is not as it should be.
+pub(crate) fn invalid(error: ValidationError) -> Failure {
+    Failure::new(Reason::InvalidRequest).with_issues(error.into_issues())
+}
+
+/// How long `Prefer: wait=…` (RFC 7240 §4.3) asks the answer to be held, at most [`MAX_WAIT`]. A preference that makes no sense
+/// is no error: it is ignored, as RFC 7240 §2 says.
+pub(crate) fn wait(req: &Request) -> Duration {
+    Duration::from_secs(header(req, "Prefer").map_or(0, |text| wait_seconds(&text)))
+}
+
+/// The longest that an answer is held, in seconds: browsers and proxies give up after thirty or more.
+const MAX_WAIT: u64 = 25;
+
+fn wait_seconds(prefer: &str) -> u64 {
+    let mut waits = prefer.split([',', ';']).filter_map(|preference| {
+        let (name, value) = preference.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
+    });
+    // of several, the first counts; a number that does not fit is a long time
+    let digits = waits.next().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+    digits.map_or(0, |text| text.parse().unwrap_or(MAX_WAIT).min(MAX_WAIT))
+}
+
 /// The JSON body.
 pub(crate) async fn json(mut req: Request) -> Result<Json, Failure> {
     if !header(&req, "Content-Type").is_some_and(|text| is_json(&text)) {
         return Err(Reason::UnsupportedMediaType.into());
     }
+    let body = bytes(&mut req, Json::MAX_LEN).await?;
+    Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))
+}
+
+/// The body, of at most `cap` bytes.
+pub(crate) async fn bytes(req: &mut Request, cap: usize) -> Result<Vec<u8>, Failure> {
     // an honest length spares reading; the count below holds for the others
-    let declared = header(&req, "Content-Length").and_then(|text| text.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > Json::MAX_LEN) {
+    let declared = header(req, "Content-Length").and_then(|text| text.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > cap) {
         return Err(Reason::BodyTooLarge.into());
     }
-    let body = match req.stream() {
-        Ok(stream) => read_capped(stream, Json::MAX_LEN).await.map_err(|error| match error {
-            BodyError::TooLarge => Reason::BodyTooLarge,
-            BodyError::Broken => Reason::MalformedJson,
-        })?,
+    match req.stream() {
+        Ok(stream) => read_capped(stream, cap).await.map_err(|error| match error {
+            BodyError::TooLarge => Reason::BodyTooLarge.into(),
+            BodyError::Broken => Reason::MalformedJson.into(),
+        }),
         // no body at all
-        Err(_) => Vec::new(),
-    };
-    Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))
+        Err(_) => Ok(Vec::new()),
+    }
 }
 
 /// `application/json`, alone or with `charset=utf-8`, the only encoding that JSON has (RFC 8259 §8.1).
@@ -74,6 +110,27 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_json(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn waits() {
+        for (text, expected) in [
+            ("wait=25", 25),
+            ("WAIT = 5", 5),
+            ("wait=\"7\"", 7),
+            ("respond-async, wait=10; x=y", 10),
+            ("wait=10, wait=20", 10),
+            ("wait=26", 25),
+            ("wait=99999999999999999999999", 25),
+            ("wait=0", 0),
+            ("wait=-1", 0),
+            ("wait=", 0),
+            ("wait", 0),
+            ("await=10", 0),
+            ("", 0),
+        ] {
+            assert_eq!(wait_seconds(text), expected, "{text}");
         }
     }
 

@@ -1,19 +1,42 @@
 //! `GET /linked_accounts/:id`.
 
-use omise_linked_accounts::{LinkedAccount, LinkedAccountId, Reason, Status, retrieve};
+use std::time::Duration;
+
+use omise_linked_accounts::{
+    LinkedAccount, LinkedAccountId, MAX_ACCOUNT, Reason, Status,
+    merge::{Merge, Reading, merge},
+    retrieve,
+};
+use worker::Delay;
 
 use crate::{
     answer::{Failure, Shown, Success},
     context::Context,
-    ledger::Link,
+    ledger::{Link, Millis},
     session::Caller,
     upstream,
 };
 
-/// Reads an account for its owner, or for an operator.
-pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Result<Success, Failure> {
+/// How long a held answer waits between two readings.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Reads an account for its owner, or for an operator. While it is pending the answer is held for as long as `wait` says.
+pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str, wait: Duration) -> Result<Success, Failure> {
     let (id, link) = find(context, caller, id).await?;
-    Ok(reading(context, &id, link).await?.into())
+    let until = context.now() + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let mut shown = reading(context, &id, link).await?;
+    while shown.is_pending() && context.now() < until {
+        let left = Duration::from_millis(until - context.now());
+        Delay::from(PAUSE.min(left)).await;
+        // what the ledger knows by now: another reading, or a confirmation
+        match read(context, &id).await {
+            Ok(newer) => shown = newer,
+            // the last reading is an answer too
+            Err(failure) if failure.reason.is_retryable() => break,
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(shown.into())
 }
 
 /// Reads an account that the caller is known to own.
@@ -40,28 +63,49 @@ pub(crate) async fn find(
 
 /// A fresh reading; the ledger is written only where the status changed.
 async fn reading(context: &Context, id: &LinkedAccountId, link: Option<Link>) -> Result<Shown, Failure> {
+    let Some(link) = link else {
+        let (_, account) = ask(context, id).await?;
+        return Ok(Shown::new(account, None));
+    };
     // deleted is final: Omise has nothing to add
-    if let Some(link) = link {
-        if link.account.status == Status::Deleted {
-            return Ok(link.shown());
-        }
-        let read_at = context.now();
-        let account = ask(context, id).await?;
-        if account.status != link.account.status {
-            context.ledger.record(&account, read_at).await?;
-        }
-        return Ok(Shown::new(account, link.confirmed_at));
+    if link.account.status == Status::Deleted {
+        return Ok(link.shown());
     }
-    Ok(Shown::new(ask(context, id).await?, None))
+    let (read_at, account) = ask(context, id).await?;
+    if !take(context, &link, &account, read_at, "read", None).await? {
+        return Ok(link.shown());
+    }
+    Ok(Shown::new(account, link.confirmed_at))
 }
 
-/// Asks Omise.
-pub(crate) async fn ask(context: &Context, id: &LinkedAccountId) -> Result<LinkedAccount, Failure> {
-    let request = retrieve::encode_request(id);
-    let answer = upstream::call(context.settings, &request, &context.request_id, None)
-        .await
-        .map_err(|error| Failure::new(error.into()).with_log(format!("retrieve: {error:?}")))?;
+/// Records a reading if it is newer than what is there and says something else; `false` where what is there stays.
+pub(crate) async fn take(
+    context: &Context,
+    link: &Link,
+    account: &LinkedAccount,
+    read_at: Millis,
+    action: &'static str,
+    event: Option<&str>,
+) -> Result<bool, Failure> {
+    let stored = Reading { began_at: link.read_at, status: &link.account.status };
+    match merge(stored, Reading { began_at: read_at, status: &account.status }) {
+        Merge::Keep => return Ok(false),
+        Merge::Take => {}
+        Merge::TakeUnexpected => {
+            context.trace.note(&format!("unexpected: {} became {}", link.account.status, account.status));
+        }
+    }
+    if account.status != link.account.status {
+        context.ledger.record(account, read_at, action, event).await?;
+    }
+    Ok(true)
+}
+
+/// Asks Omise; the account, and when the reading began.
+pub(crate) async fn ask(context: &Context, id: &LinkedAccountId) -> Result<(Millis, LinkedAccount), Failure> {
+    let read_at = context.now();
+    let answer = upstream::ask(context, &retrieve::encode_request(id), MAX_ACCOUNT).await?;
     let account = retrieve::decode_response(id, answer.status, &answer.body)
         .map_err(|error| upstream::failure(&error, answer.retry_after))?;
-    upstream::check(context.settings, account)
+    Ok((read_at, upstream::check(context.settings, account)?))
 }

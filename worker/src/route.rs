@@ -11,26 +11,39 @@ use crate::answer::Failure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Path {
     Accounts,
-    Account,
+    Search,
     Confirm,
+    Account,
+    Banks,
+    Webhook,
+    Audit,
     Health,
+    Ready,
+    OpenApi,
 }
 
 impl Path {
     /// Every path, in the router's own notation. A fixed segment goes before a parameter.
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("/linked_accounts", Self::Accounts),
+        ("/linked_accounts/search", Self::Search),
         ("/linked_accounts/confirm", Self::Confirm),
         ("/linked_accounts/{id}", Self::Account),
+        ("/banks", Self::Banks),
+        ("/webhooks/omise", Self::Webhook),
+        ("/audit", Self::Audit),
         ("/health", Self::Health),
+        ("/ready", Self::Ready),
+        ("/openapi.json", Self::OpenApi),
     ];
 
     /// The value of `Allow`.
     const fn methods(self) -> &'static str {
         match self {
-            Self::Accounts | Self::Confirm => "POST, OPTIONS",
+            Self::Accounts => "GET, POST, OPTIONS",
+            Self::Confirm | Self::Webhook => "POST, OPTIONS",
             Self::Account => "GET, DELETE, OPTIONS",
-            Self::Health => "GET, OPTIONS",
+            Self::Search | Self::Banks | Self::Audit | Self::Health | Self::Ready | Self::OpenApi => "GET, OPTIONS",
         }
     }
 }
@@ -39,10 +52,17 @@ impl Path {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Create,
+    List,
+    Search,
     Confirm,
     Retrieve(String),
     Delete(String),
+    Banks,
+    Webhook,
+    Audit,
     Health,
+    Ready,
+    OpenApi,
     Preflight,
 }
 
@@ -51,10 +71,17 @@ impl Route {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::List => "list",
+            Self::Search => "search",
             Self::Confirm => "confirm",
             Self::Retrieve(_) => "retrieve",
             Self::Delete(_) => "delete",
+            Self::Banks => "banks",
+            Self::Webhook => "webhook",
+            Self::Audit => "audit",
             Self::Health => "health",
+            Self::Ready => "ready",
+            Self::OpenApi => "openapi",
             Self::Preflight => "preflight",
         }
     }
@@ -80,10 +107,17 @@ impl Route {
         match (found.value, method) {
             (_, "OPTIONS") => Ok(Self::Preflight),
             (Path::Accounts, "POST") => Ok(Self::Create),
+            (Path::Accounts, "GET") => Ok(Self::List),
+            (Path::Search, "GET") => Ok(Self::Search),
             (Path::Confirm, "POST") => Ok(Self::Confirm),
             (Path::Account, "GET") => Ok(Self::Retrieve(id())),
             (Path::Account, "DELETE") => Ok(Self::Delete(id())),
+            (Path::Banks, "GET") => Ok(Self::Banks),
+            (Path::Webhook, "POST") => Ok(Self::Webhook),
+            (Path::Audit, "GET") => Ok(Self::Audit),
             (Path::Health, "GET") => Ok(Self::Health),
+            (Path::Ready, "GET") => Ok(Self::Ready),
+            (Path::OpenApi, "GET") => Ok(Self::OpenApi),
             (path, _) => Err(Failure::new(Reason::MethodNotAllowed).with_allow(path.methods())),
         }
     }
@@ -102,7 +136,17 @@ mod tests {
             ("GET", "/linked_accounts/lnac_test_1", Ok(Route::Retrieve(id()))),
             ("DELETE", "/linked_accounts/lnac_test_1", Ok(Route::Delete(id()))),
             ("GET", "/linked_accounts/%2e%2e", Ok(Route::Retrieve("%2e%2e".to_owned()))),
+            ("GET", "/linked_accounts", Ok(Route::List)),
+            ("GET", "/linked_accounts/search", Ok(Route::Search)),
+            ("GET", "/linked_accounts/searches", Ok(Route::Retrieve("searches".to_owned()))),
+            ("GET", "/banks", Ok(Route::Banks)),
+            ("POST", "/webhooks/omise", Ok(Route::Webhook)),
+            ("GET", "/audit", Ok(Route::Audit)),
             ("GET", "/health", Ok(Route::Health)),
+            ("GET", "/ready", Ok(Route::Ready)),
+            ("GET", "/openapi.json", Ok(Route::OpenApi)),
+            ("GET", "/webhooks/omise", Err(Reason::MethodNotAllowed)),
+            ("DELETE", "/linked_accounts/search", Err(Reason::MethodNotAllowed)),
             ("OPTIONS", "/linked_accounts/lnac_test_1", Ok(Route::Preflight)),
             ("GET", "/linked_accounts/confirm", Err(Reason::MethodNotAllowed)),
             ("PUT", "/linked_accounts", Err(Reason::MethodNotAllowed)),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use omise_linked_accounts::{
     API_ORIGIN, AccountType, CreatePolicy, Issue, IssueCode, Mode, ReturnUri, ReturnUriPolicy, SecretKey,
+    webhook::WebhookSecret,
 };
 
 /// The Worker's configuration, checked as a whole.
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) create_policy: CreatePolicy,
     pub(crate) session: SessionSettings,
     pub(crate) fingerprint_key: Secret,
+    /// Two while a new one takes over.
+    pub(crate) webhook_secrets: Vec<WebhookSecret>,
     pub(crate) upstream_deadline: Duration,
 }
 
@@ -64,6 +67,8 @@ impl Settings {
         let secret_key = reader.parse("OMISE_SECRET_KEY", |text| SecretKey::parse(text).map_err(|e| e.to_string()));
         // without a key nothing is served, and nothing else should be blamed for it
         let mode = secret_key.as_ref().map_or(Mode::Test, SecretKey::mode);
+        // said twice, so that one environment's key in another is noticed before anything is served with it
+        reader.parse("MODE", |text| check_mode(text, secret_key.as_ref().map(SecretKey::mode)));
         let api_origin = reader.parse("OMISE_API_URL", |text| check_api_origin(text, mode));
         let allowed_origins = reader.parse_list("ALLOWED_ORIGINS", |text| check_origin(text, mode));
         let return_uris = reader.parse_list("RETURN_URIS", |text| check_return_prefix(text, mode));
@@ -80,6 +85,8 @@ impl Settings {
         let issuer = reader.parse("SESSION_ISSUER", |text| Ok(text.to_owned()));
         let audience = reader.parse("SESSION_AUDIENCE", |text| Ok(text.to_owned()));
         let fingerprint_key = reader.parse("FINGERPRINT_KEY", check_secret);
+        let webhook_secrets =
+            reader.parse_list("WEBHOOK_SECRET", |text| WebhookSecret::parse(text).map_err(|error| error.to_string()));
         let upstream_deadline = reader.optional("UPSTREAM_DEADLINE_MS", Duration::from_secs(15), |text| {
             let millis = text.parse().ok().filter(|ms| (100..=60_000).contains(ms));
             millis.map(Duration::from_millis).ok_or_else(|| "expected milliseconds from 100 to 60000".to_owned())
@@ -108,6 +115,7 @@ impl Settings {
                 create_policy: CreatePolicy::new(types, ReturnUriPolicy::new(return_uris, mode)),
                 session: SessionSettings { secret, issuer, audience },
                 fingerprint_key,
+                webhook_secrets,
                 upstream_deadline,
             }),
             _ => Err(reader.faults),
@@ -145,6 +153,18 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let list = self.parse(name, |text| text.split(',').map(|item| parse(item.trim())).collect());
         list.unwrap_or_default()
     }
+}
+
+fn check_mode(text: &str, key: Option<Mode>) -> Result<(), String> {
+    let mode = match text {
+        "test" => Mode::Test,
+        "live" => Mode::Live,
+        _ => return Err("expected test or live".to_owned()),
+    };
+    if key.is_some_and(|key| key != mode) {
+        return Err(format!("expected the mode of OMISE_SECRET_KEY, which is not a {text} key"));
+    }
+    Ok(())
 }
 
 fn check_secret(text: &str) -> Result<Secret, String> {
@@ -196,7 +216,9 @@ mod tests {
 
     fn good() -> BTreeMap<&'static str, String> {
         [
+            ("MODE", "test"),
             ("OMISE_SECRET_KEY", "skey_test_5xuy4w91xqz7d1w9u0t"),
+            ("WEBHOOK_SECRET", "c2l4dGVlbi1ieXRlcy1vci1tb3Jl,YW5vdGhlci1zaXh0ZWVuLWJ5dGVz"),
             ("OMISE_API_URL", "http://127.0.0.1:8788"),
             ("ALLOWED_ORIGINS", "http://127.0.0.1:8789, https://shop.example"),
             ("RETURN_URIS", "http://127.0.0.1:8789/return"),
@@ -225,7 +247,7 @@ mod tests {
         let settings = Settings::read(|name| map.get(name).cloned()).unwrap();
         assert_eq!(settings.allowed_origins, ["http://127.0.0.1:8789", "https://shop.example"]);
         let shown = format!("{settings:?}");
-        for secret in ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY"] {
+        for secret in ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", "WEBHOOK_SECRET"] {
             assert!(!shown.contains(&map[secret]), "{secret}");
         }
     }
@@ -245,7 +267,11 @@ mod tests {
     #[test]
     fn one_fault_each() {
         for (name, value) in [
+            ("MODE", "live"),
+            ("MODE", "production"),
             ("OMISE_SECRET_KEY", "pkey_test_5xuy4w91xqz7d1w9u0t"),
+            ("WEBHOOK_SECRET", "c2hvcnQ="),
+            ("WEBHOOK_SECRET", "not base64"),
             ("OMISE_API_URL", "http://api.omise.co"),
             ("OMISE_API_URL", "https://api.omise.co/"),
             ("OMISE_API_URL", "https://api.omise.co/v1"),
@@ -273,6 +299,7 @@ mod tests {
     fn a_live_key_is_for_omise_over_https_alone() {
         let mut settings = good();
         settings.insert("OMISE_SECRET_KEY", ["skey", "5xuy4w91xqz7d1w9u0t"].join("_"));
+        settings.insert("MODE", "live".to_owned());
         assert_eq!(faults(&settings), ["OMISE_API_URL", "ALLOWED_ORIGINS", "RETURN_URIS", "REGISTRATION_ORIGINS"]);
         settings.insert("OMISE_API_URL", "https://api.omise.co".to_owned());
         settings.insert("ALLOWED_ORIGINS", "https://shop.example".to_owned());

@@ -1,17 +1,20 @@
 //! Calling Omise.
 
-use std::{pin::pin, time::Duration};
+use std::{cell::Cell, pin::pin, time::Duration};
 
 use futures_util::future::{Either, select};
 use omise_linked_accounts::{
-    API_VERSION, ApiError, BODY_TYPE, LinkedAccount, MAX_ACCOUNT, Mode, Reason, Request, ResponseError,
+    API_VERSION, ApiError, BODY_TYPE, LinkedAccount, Mode, Reason, Request, ResponseError,
+    retry::{Decision, Outcome, decide},
 };
 use wasm_bindgen::JsValue;
-use worker::{AbortController, Delay, Fetch, Headers, RequestInit, RequestRedirect};
+use worker::{AbortController, AbortSignal, Delay, Fetch, Headers, RequestInit, RequestRedirect};
 
 use crate::{
     answer::Failure,
     body::{BodyError, read_capped},
+    context::{Context, random},
+    ledger::Millis,
     settings::Settings,
 };
 
@@ -31,7 +34,7 @@ pub(crate) enum CallError {
     Timeout,
     /// No connection, or it broke.
     Unreachable,
-    /// The answer is larger than [`MAX_ACCOUNT`].
+    /// The answer is larger than it may be.
     TooLarge,
 }
 
@@ -45,54 +48,100 @@ impl From<CallError> for Reason {
     }
 }
 
-/// Sends one request, once. The headers are this list and nothing of the customer's; redirects are not followed.
-pub(crate) async fn call(
-    settings: &Settings,
-    request: &Request,
-    request_id: &str,
-    idempotency_key: Option<&str>,
-) -> Result<Answer, CallError> {
-    let abort = AbortController::default();
-    let signal = abort.signal();
-    let deadline = Delay::from(settings.upstream_deadline);
-    let exchange = async {
-        let request = build(settings, request, request_id, idempotency_key)?;
-        let mut response = Fetch::Request(request).send_with_signal(&signal).await?;
-        let status = response.status_code();
-        let retry_after = response.headers().get("Retry-After")?.and_then(|text| text.trim().parse().ok());
-        let body = match response.stream() {
-            Ok(stream) => read_capped(stream, MAX_ACCOUNT).await,
-            // no body at all
-            Err(_) => Ok(Vec::new()),
-        };
-        Ok::<_, worker::Error>((status, retry_after, body))
-    };
-    match select(pin!(exchange), pin!(deadline)).await {
-        Either::Left((Ok((status, retry_after, Ok(body))), _)) => Ok(Answer { status, body, retry_after }),
-        Either::Left((Ok((_, _, Err(BodyError::TooLarge))), _)) => {
-            abort.abort();
-            Err(CallError::TooLarge)
-        }
-        Either::Left((Ok((_, _, Err(BodyError::Broken))) | Err(_), _)) => Err(CallError::Unreachable),
-        Either::Right(_) => {
-            abort.abort();
-            Err(CallError::Timeout)
-        }
-    }
+/// Asks Omise for something that may be asked for twice: [`call`], whose failures are the caller's answer.
+pub(crate) async fn ask(context: &Context, request: &Request, cap: usize) -> Result<Answer, Failure> {
+    let answer = call(context, request, None, cap).await;
+    answer.map_err(|error| Failure::new(error.into()).with_log(format!("omise: {error:?}")))
 }
 
-fn build(
-    settings: &Settings,
+/// Sends one request, and again where the core's `retry` says so; all of it within the deadline.
+///
+/// The headers are [`build`]'s list and nothing of the customer's; redirects are not followed; of the answer, at most `cap`
+/// bytes are read.
+pub(crate) async fn call(
+    context: &Context,
     request: &Request,
-    request_id: &str,
     idempotency_key: Option<&str>,
-) -> worker::Result<worker::Request> {
+    cap: usize,
+) -> Result<Answer, CallError> {
+    let started = context.now();
+    let abort = AbortController::default();
+    let signal = abort.signal();
+    let tries = Cell::new(0);
+    let exchange = async {
+        loop {
+            tries.set(tries.get() + 1);
+            let outcome = send(context, request, idempotency_key, cap, &signal).await;
+            let (seen, retry_after) = match &outcome {
+                Ok(answer) => (Outcome::Answered(answer.status), answer.retry_after),
+                Err(CallError::TooLarge) => return outcome,
+                // `fetch` does not tell whether bytes have left
+                Err(_) => (Outcome::Lost, None),
+            };
+            let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
+            let random = u16::from_le_bytes(random().unwrap_or_default());
+            match decide(request.method, seen, tries.get(), retry_after, random) {
+                Decision::Stop => return outcome,
+                Decision::After(delay) => Delay::from(delay).await,
+            }
+        }
+    };
+    let deadline = Delay::from(context.settings.upstream_deadline);
+    let outcome = match select(pin!(exchange), pin!(deadline)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(CallError::Timeout),
+    };
+    if outcome.is_err() {
+        // whatever still arrives is not waited for
+        abort.abort();
+    }
+    context.trace.upstream_took(tries.get(), context.now() - started);
+    outcome
+}
+
+async fn send(
+    context: &Context,
+    request: &Request,
+    idempotency_key: Option<&str>,
+    cap: usize,
+    signal: &AbortSignal,
+) -> Result<Answer, CallError> {
+    let unreachable = |_| CallError::Unreachable;
+    let request = build(context, request, idempotency_key).map_err(unreachable)?;
+    let mut response = Fetch::Request(request).send_with_signal(signal).await.map_err(unreachable)?;
+    let status = response.status_code();
+    let retry_after = response.headers().get("Retry-After").ok().flatten();
+    let retry_after = retry_after.and_then(|text| seconds(&text, context.now()));
+    let body = match response.stream() {
+        Ok(stream) => read_capped(stream, cap).await.map_err(|error| match error {
+            BodyError::TooLarge => CallError::TooLarge,
+            BodyError::Broken => CallError::Unreachable,
+        })?,
+        // no body at all
+        Err(_) => Vec::new(),
+    };
+    Ok(Answer { status, body, retry_after })
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which the engine reads.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturating is right
+fn seconds(text: &str, now: Millis) -> Option<u32> {
+    let text = text.trim();
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    let at = js_sys::Date::parse(text);
+    at.is_finite().then(|| ((at - now as f64) / 1_000.0).ceil().max(0.0) as u32)
+}
+
+fn build(context: &Context, request: &Request, idempotency_key: Option<&str>) -> worker::Result<worker::Request> {
+    let settings = context.settings;
     let headers = Headers::new();
     headers.set("Accept", "application/json")?;
     headers.set("Authorization", &settings.secret_key.authorization())?;
     headers.set("Omise-Version", API_VERSION)?;
     headers.set("User-Agent", concat!("omise-linked-accounts/", env!("CARGO_PKG_VERSION")))?;
-    headers.set("X-Request-Id", request_id)?;
+    headers.set("X-Request-Id", &context.trace.request_id)?;
     if let Some(key) = idempotency_key {
         headers.set("Idempotency-Key", key)?;
     }

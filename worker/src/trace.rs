@@ -1,0 +1,126 @@
+//! What one request did, for its line in the log and its `Server-Timing`.
+
+use std::cell::{Cell, RefCell};
+
+use serde::Serialize;
+use worker::{Date, console_log};
+
+/// The most of any text that goes into a line, in bytes: what Omise or D1 says may be long.
+const MAX_TEXT: usize = 1_000;
+
+/// One request, while it is worked on.
+pub(crate) struct Trace {
+    pub(crate) request_id: String,
+    started: u64,
+    upstream_calls: Cell<u32>,
+    upstream_ms: Cell<u64>,
+    ledger_ms: Cell<u64>,
+    ledger: Cell<Option<&'static str>>,
+    notes: RefCell<String>,
+}
+
+/// One line of the log: JSON, whose escapes leave no control character in it.
+#[derive(Serialize)]
+struct Line<'a> {
+    request_id: &'a str,
+    route: &'a str,
+    status: u16,
+    reason: Option<&'a str>,
+    /// What the ledger did, where it changed.
+    ledger: Option<&'a str>,
+    detail: Option<&'a str>,
+    ms: u64,
+    upstream_calls: u32,
+    upstream_ms: u64,
+    ledger_ms: u64,
+}
+
+impl Trace {
+    pub(crate) fn start(request_id: String) -> Self {
+        Self {
+            request_id,
+            started: Date::now().as_millis(),
+            upstream_calls: Cell::new(0),
+            upstream_ms: Cell::new(0),
+            ledger_ms: Cell::new(0),
+            ledger: Cell::new(None),
+            notes: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn upstream_took(&self, calls: u32, ms: u64) {
+        self.upstream_calls.set(self.upstream_calls.get() + calls);
+        self.upstream_ms.set(self.upstream_ms.get() + ms);
+    }
+
+    pub(crate) fn ledger_took(&self, ms: u64) {
+        self.ledger_ms.set(self.ledger_ms.get() + ms);
+    }
+
+    /// The ledger changed; the last change is the one that the line tells.
+    pub(crate) fn ledger(&self, what: &'static str) {
+        self.ledger.set(Some(what));
+    }
+
+    /// Something that an operator should know, though the request goes on.
+    pub(crate) fn note(&self, text: &str) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.is_empty() {
+            notes.push_str("; ");
+        }
+        notes.push_str(text);
+    }
+
+    pub(crate) fn upstream_calls(&self) -> u32 {
+        self.upstream_calls.get()
+    }
+
+    pub(crate) fn ms(&self) -> u64 {
+        Date::now().as_millis() - self.started
+    }
+
+    /// The value of `Server-Timing` (W3C), in milliseconds.
+    pub(crate) fn server_timing(&self) -> String {
+        let (upstream, ledger) = (self.upstream_ms.get(), self.ledger_ms.get());
+        format!("total;dur={}, upstream;dur={upstream}, ledger;dur={ledger}", self.ms())
+    }
+
+    /// Writes the line.
+    pub(crate) fn log(&self, route: &str, status: u16, reason: Option<&str>, detail: Option<&str>) {
+        if let Some(detail) = detail {
+            self.note(detail);
+        }
+        let notes = self.notes.borrow();
+        let line = Line {
+            request_id: &self.request_id,
+            route,
+            status,
+            reason,
+            ledger: self.ledger.get(),
+            detail: Some(cut(&notes)).filter(|text| !text.is_empty()),
+            ms: self.ms(),
+            upstream_calls: self.upstream_calls.get(),
+            upstream_ms: self.upstream_ms.get(),
+            ledger_ms: self.ledger_ms.get(),
+        };
+        // a struct of texts and numbers always serialises
+        console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
+    }
+}
+
+/// At most [`MAX_TEXT`] bytes, cut between characters.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = format!("{}ก", "x".repeat(MAX_TEXT - 1));
+        assert_eq!(cut(&long), "x".repeat(MAX_TEXT - 1));
+    }
+}
