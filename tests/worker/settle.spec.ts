@@ -292,6 +292,9 @@ test("fifty repetitions at once of a lost create make nothing twice", async () =
   const answers = await Promise.all(Array.from({ length: 50 }, () => me.create({}, key)));
   for (const answer of answers) assert.equal(answer.body.id, accounts[0]?.id, JSON.stringify(answer.body));
   assert.equal(posts(), 1);
-  const links = await db.prepare("SELECT count(*) AS n FROM links WHERE id = ?").bind(accounts[0]?.id).first();
+  const links = await db
+    .prepare("SELECT count(*) AS n FROM links WHERE id = ?")
+    .bind(accounts[0]?.id)
+    .first();
   assert.deepEqual(links, { n: 1 });
 });

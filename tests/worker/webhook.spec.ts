@@ -1,0 +1,292 @@
+// Omise's events: believed only when signed, taken as a hint, dealt with once.
+
+import assert from "node:assert/strict";
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { after, before, beforeEach, test } from "node:test";
+import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Answer, account, assertError, assertStandardHeaders, Customer, FakeOmise } from "./support.ts";
+
+const omise = new FakeOmise();
+const secrets = randomSecrets();
+/** The secret that takes over from the other. */
+const nextSecret = randomBytes(32).toString("base64");
+const storefrontUrl = "http://127.0.0.1:1";
+const lines: string[] = [];
+let worker: Running;
+let omiseUrl: string;
+let db: Database;
+let me: Customer;
+/** The one account, as Omise has it. */
+let mine: Record<string, unknown>;
+
+before(async () => {
+  omiseUrl = await omise.start();
+  worker = await startWorker({
+    omiseUrl,
+    storefrontUrl,
+    secrets,
+    bindings: { UPSTREAM_DEADLINE_MS: "500", WEBHOOK_SECRET: `${secrets.WEBHOOK_SECRET}, ${nextSecret}` },
+    log: (line) => lines.push(line),
+  });
+  db = await worker.db();
+});
+after(async () => {
+  await worker?.dispose();
+  await omise.stop();
+});
+beforeEach(async () => {
+  const session = {
+    alg: "HS256",
+    secret: secrets.SESSION_SECRET,
+    iss: storefrontUrl,
+    aud: worker.url,
+  } as const;
+  me = new Customer(worker.url, session, { sub: randomUUID() });
+  mine = account({ registration_uri: `${omiseUrl}/register` });
+  answerWith(200, mine);
+  assert.equal((await me.create()).status, 200);
+  omise.requests.length = 0;
+});
+
+function answerWith(status: number, body: unknown): void {
+  omise.answer = (_, response) => {
+    response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+  };
+}
+
+const now = () => Math.floor(Date.now() / 1_000);
+const eventId = () => `evnt_test_${randomUUID().replaceAll("-", "").slice(0, 19)}`;
+
+/** An event as Omise sends it: pretty-printed, with the whole object in it. */
+const event = (overrides: Record<string, unknown> = {}) => ({
+  object: "event",
+  id: eventId(),
+  livemode: false,
+  location: "/events/x",
+  webhook_deliveries: [],
+  data: { ...mine, status: "successful" },
+  key: "linked_account.complete",
+  created_at: "2030-01-01T00:00:00Z",
+  ...overrides,
+});
+
+function sign(secret: string, timestamp: string, body: string): string {
+  const key = Buffer.from(secret, "base64");
+  return createHmac("sha256", key).update(`${timestamp}.${body}`).digest("hex");
+}
+
+interface Delivery {
+  timestamp?: string;
+  secret?: string;
+  /** In place of the signature. */
+  signature?: string | null;
+}
+
+async function deliver(body: string, delivery: Delivery = {}): Promise<Answer> {
+  const { timestamp = String(now()), secret = secrets.WEBHOOK_SECRET } = delivery;
+  const { signature = sign(secret, timestamp, body) } = delivery;
+  const headers = new Headers({ "Omise-Signature-Timestamp": timestamp });
+  if (signature !== null) headers.set("Omise-Signature", signature);
+  const response = await fetch(`${worker.url}/webhooks/omise`, { method: "POST", body, headers });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+const send = (value: unknown, delivery?: Delivery) => deliver(JSON.stringify(value, null, 2), delivery);
+
+function assertOutcome(answer: Answer, outcome: string): void {
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.deepEqual(answer.body, { object: "webhook", outcome });
+  assertStandardHeaders(answer);
+}
+
+const stored = async () =>
+  (await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first<{ status: string }>())
+    ?.status;
+const isSeen = async (id: unknown) =>
+  (await db.prepare("SELECT 1 AS seen FROM events WHERE id = ?").bind(id).first()) !== null;
+
+test("an event makes the Worker read the account again, once", async () => {
+  answerWith(200, { ...mine, status: "successful", last_digits: "7890" });
+  const complete = event();
+  assertOutcome(await send(complete), "updated");
+  assert.equal(omise.requests.length, 1);
+  assert.equal(omise.requests[0]?.method, "GET");
+  assert.equal(await stored(), "successful");
+  assert.ok(await isSeen(complete.id));
+  assertOutcome(await send(complete), "seen");
+  assert.equal(omise.requests.length, 1, "nothing is read for an event that was dealt with");
+  const audited = await db
+    .prepare("SELECT actor, action, link, outcome FROM audit WHERE link = ? AND action = 'webhook'")
+    .bind(mine.id)
+    .all();
+  assert.deepEqual(audited.results, [
+    { actor: null, action: "webhook", link: mine.id, outcome: "successful" },
+  ]);
+});
+
+test("what the event says of the account is not believed", async () => {
+  const lie = event({ data: { ...mine, status: "successful" } });
+  assertOutcome(await send(lie), "unchanged");
+  assert.equal(await stored(), "pending");
+  assert.ok(await isSeen(lie.id));
+});
+
+test("any of the secrets may have signed, among up to ten signatures", async () => {
+  const timestamp = String(now());
+  const body = JSON.stringify(event());
+  const good = sign(nextSecret, timestamp, body);
+  assertOutcome(await deliver(body, { timestamp, signature: good }), "unchanged");
+  const other = JSON.stringify(event());
+  const both = [secrets.WEBHOOK_SECRET, nextSecret].map((secret) => sign(secret, timestamp, other));
+  assertOutcome(await deliver(other, { timestamp, signature: both.join(",") }), "unchanged");
+  const third = JSON.stringify(event());
+  const listed = [...Array.from({ length: 9 }, () => "0".repeat(64)), sign(nextSecret, timestamp, third)];
+  assertOutcome(await deliver(third, { timestamp, signature: listed.join(", ") }), "unchanged");
+  assertError(await deliver(third, { timestamp, signature: `${listed}, x` }), 401, "unauthenticated");
+});
+
+test("what is not signed, or not now, is refused, and reaches nobody", async () => {
+  const body = JSON.stringify(event());
+  const timestamp = String(now());
+  const good = sign(secrets.WEBHOOK_SECRET, timestamp, body);
+  const at = (seconds: number): Delivery => ({ timestamp: String(now() + seconds) });
+  for (const delivery of [
+    { signature: null },
+    { signature: "" },
+    { signature: "," },
+    { signature: "0".repeat(64) },
+    { timestamp, signature: good.toUpperCase() },
+    { timestamp, signature: good.slice(0, -1) },
+    { timestamp, signature: `sha256=${good}` },
+    { timestamp: String(Number(timestamp) + 1), signature: good },
+    { secret: randomBytes(32).toString("base64") },
+    { secret: Buffer.from(secrets.WEBHOOK_SECRET).toString("base64") },
+    { secret: "" },
+    at(-310),
+    at(310),
+    { timestamp: `${now()}000` },
+    { timestamp: "" },
+    { timestamp: "-1" },
+    { timestamp: `+${now()}` },
+    { timestamp: `${now()}.5` },
+    { timestamp: "0x10" },
+    { timestamp: "now" },
+    { timestamp: "9".repeat(40) },
+  ]) {
+    const answer = await deliver(body, delivery);
+    assertError(answer, 401, "unauthenticated");
+  }
+  assertError(await deliver(`${body} `, { timestamp, signature: good }), 401, "unauthenticated");
+  assertError(
+    await deliver(body.replace("successful", "failed"), { signature: good }),
+    401,
+    "unauthenticated",
+  );
+  assert.equal(omise.requests.length, 0);
+  for (const seconds of [-290, 290]) {
+    assertOutcome(await send(event(), at(seconds)), "unchanged");
+  }
+});
+
+test("a body of another form is signed all the same, byte by byte", async () => {
+  const text = JSON.stringify(event(), null, 7).replaceAll("\n", "\r\n");
+  assertOutcome(await deliver(text), "unchanged");
+});
+
+test("events that are about nothing of ours are remembered and left alone", async () => {
+  const ignored = [
+    event({ data: account() }),
+    event({ data: { object: "charge", id: "chrg_test_1" }, key: "charge.complete" }),
+    event({ data: { object: "linked_account", id: "lnac_5zylnmmt2kl9chq3ip1" } }),
+    event({ data: { object: "linked_account", id: "../../customers" } }),
+    event({ data: {}, key: "brand_new.key" }),
+  ];
+  for (const each of ignored) {
+    assertOutcome(await send(each), "ignored");
+    assert.ok(await isSeen(each.id));
+  }
+  assert.equal(omise.requests.length, 0);
+});
+
+test("an unknown event about an account of ours is a hint like any other", async () => {
+  answerWith(200, { ...mine, status: "failed", failure_code: "registration_rejected" });
+  assertOutcome(await send(event({ key: "brand_new.key" })), "updated");
+  assert.equal(await stored(), "failed");
+});
+
+test("while the account cannot be read the event is not remembered, so that it is sent again", async () => {
+  const late = event();
+  for (const [status, body] of [
+    [500, { status: 500, error: "Internal Server Error" }],
+    [404, { object: "error", location: "x", code: "not_found", message: "was not found" }],
+    [401, { object: "error", location: "x", code: "authentication_failure", message: "no" }],
+    [200, { object: "customer" }],
+  ] as const) {
+    answerWith(status, body);
+    const answer = await send(late);
+    assert.ok(answer.status >= 500 && answer.status < 600, `${status}: ${answer.status}`);
+    assertError(answer, answer.status, answer.body.reason);
+    assert.ok(!(await isSeen(late.id)));
+  }
+  answerWith(200, { ...mine, status: "successful" });
+  assertOutcome(await send(late), "updated");
+});
+
+test("the newest reading stays, and deleted is final", async () => {
+  const put = (status: string, readAt: number) =>
+    db
+      .prepare(
+        "UPDATE links SET read_at = ?2, status = ?3, account = json_set(account, '$.status', ?3) WHERE id = ?1",
+      )
+      .bind(mine.id, readAt, status)
+      .run();
+  await put("successful", Date.now() + 3_600_000);
+  answerWith(200, mine);
+  assertOutcome(await send(event()), "unchanged");
+  assert.equal(await stored(), "successful", "read an hour later than now");
+  await put("deleted", 0);
+  answerWith(200, { ...mine, status: "successful" });
+  assertOutcome(await send(event()), "unchanged");
+  assert.equal(await stored(), "deleted");
+});
+
+test("signed bodies that are no events are refused", async () => {
+  for (const body of [
+    "",
+    "{}",
+    "[]",
+    "null",
+    "x",
+    JSON.stringify({ ...event(), object: "charge" }),
+    JSON.stringify(event({ id: "" })),
+    JSON.stringify(event({ id: "e".repeat(65) })),
+    JSON.stringify(event({ id: 7 })),
+    JSON.stringify(event()).replace('{"object"', '{"object":"event","object"'),
+  ]) {
+    assertError(await deliver(body), 400, "malformed_json");
+  }
+  assertError(await deliver("x".repeat(300_000)), 413, "body_too_large");
+  assert.equal(omise.requests.length, 0);
+});
+
+test("twenty deliveries of one event at once are one update", async () => {
+  answerWith(200, { ...mine, status: "successful" });
+  const complete = event();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => send(complete)));
+  for (const answer of answers) assert.equal(answer.status, 200);
+  assert.equal(await stored(), "successful");
+});
+
+test("no secret is in the log or the ledger", async () => {
+  await deliver(JSON.stringify(event()), { signature: "0".repeat(64) });
+  await send(event());
+  const rows = JSON.stringify([
+    await db.prepare("SELECT * FROM events").all(),
+    await db.prepare("SELECT * FROM audit").all(),
+  ]);
+  for (const secret of [secrets.WEBHOOK_SECRET, nextSecret, secrets.OMISE_SECRET_KEY]) {
+    assert.ok(!lines.join("\n").includes(secret));
+    assert.ok(!rows.includes(secret));
+  }
+  assert.ok(lines.some((line) => line.includes('"route":"webhook"')));
+});
