@@ -128,6 +128,7 @@ impl Suite {
             ],
             Self::Worker => {
                 build::build(&[Product::Worker, Product::Sandbox])?;
+                tools::curl()?;
                 vec![Run { name: "node --test, workerd", command: node_test("worker", full)? }]
             }
             Self::Sandbox => {

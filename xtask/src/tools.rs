@@ -41,6 +41,7 @@ pub(crate) const CHROMIUM_FLAGS: [&str; 8] = [
 
 const INSTALL_BROWSER: &str =
     "apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver fonts-thai-tlwg";
+const INSTALL_CURL: &str = "apt-get update && apt-get install -y --no-install-recommends curl";
 
 /// Cargo as it was called, so that a `+toolchain` is kept.
 pub(crate) fn cargo() -> Command {
@@ -171,16 +172,32 @@ pub(crate) fn browser() -> Result<Browser> {
     if let Some(browser) = find_browser() {
         return Ok(browser);
     }
+    let advice = "no Chromium with its chromedriver was found: set CHROMIUM and CHROMEDRIVER to them, or run as root:";
+    install_on_debian("chromium", INSTALL_BROWSER, advice)?;
+    find_browser().with_context(|| format!("{advice}\n  {INSTALL_BROWSER}"))
+}
+
+/// curl, which the Worker's documentation calls; installed like the browser.
+pub(crate) fn curl() -> Result<PathBuf> {
+    if let Some(curl) = find_on_path(&["curl"]) {
+        return Ok(curl);
+    }
+    let advice = "curl was not found: run as root:";
+    install_on_debian("curl", INSTALL_CURL, advice)?;
+    find_on_path(&["curl"]).with_context(|| format!("{advice}\n  {INSTALL_CURL}"))
+}
+
+/// Installs from Debian's packages where that is possible; otherwise says which command would.
+fn install_on_debian(what: &str, command: &str, advice: &str) -> Result<()> {
     let debian = Path::new("/etc/debian_version").exists();
     let superuser = fs::metadata("/proc/self").is_ok_and(|of_this_process| of_this_process.uid() == 0);
-    let advice = "no Chromium with its chromedriver was found: set CHROMIUM and CHROMEDRIVER to them, or run as root:";
     if !(debian && superuser) {
-        bail!("{advice}\n  {INSTALL_BROWSER}");
+        bail!("{advice}\n  {command}");
     }
-    step("install chromium", || {
-        quietly(Command::new("sh").args(["-c", INSTALL_BROWSER]).env("DEBIAN_FRONTEND", "noninteractive"))
-    })?;
-    find_browser().with_context(|| format!("{advice}\n  {INSTALL_BROWSER}"))
+    step(&format!("install {what}"), || {
+        quietly(Command::new("sh").args(["-c", command]).env("DEBIAN_FRONTEND", "noninteractive"))
+    })
+    .map(drop)
 }
 
 fn find_browser() -> Option<Browser> {
