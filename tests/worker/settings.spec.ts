@@ -40,6 +40,7 @@ test("every missing or blank setting is named at once", async () => {
     "ALLOWED_ORIGINS required",
     "RETURN_URIS required",
     "SESSION_SECRET required",
+    "SESSION_JWKS required",
   ]);
 });
 
@@ -78,4 +79,16 @@ test("wrong and contradictory settings are named", async () => {
     "WEBHOOK_SECRET invalid",
     "FINGERPRINT_KEY invalid",
   ]);
+});
+
+test("session keys are a secret or a set of public keys, never both", async () => {
+  const set = { keys: [{ kty: "oct", alg: "HS256", k: "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I" }] };
+  for (const [bindings, faults] of [
+    [{ SESSION_JWKS: "https://id.example/jwks" }, ["SESSION_SECRET invalid", "SESSION_JWKS invalid"]],
+    [{ SESSION_SECRET: undefined }, ["SESSION_SECRET required", "SESSION_JWKS required"]],
+    [{ SESSION_SECRET: undefined, SESSION_JWKS: JSON.stringify(set) }, ["SESSION_JWKS invalid"]],
+    [{ SESSION_SECRET: undefined, SESSION_JWKS: "http://id.example/jwks" }, ["SESSION_JWKS invalid"]],
+  ] as const) {
+    assert.deepEqual(await faultsWith(bindings), faults);
+  }
 });

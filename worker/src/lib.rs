@@ -14,10 +14,12 @@ mod create;
 mod cron;
 mod db;
 mod delete;
+mod jwks;
 mod ledger;
 mod limits;
 mod list;
 mod ready;
+mod remote_jwks;
 mod request;
 mod retrieve;
 mod route;
@@ -25,6 +27,7 @@ mod search;
 mod session;
 mod settings;
 mod settle;
+mod shared;
 mod trace;
 mod upstream;
 mod webhook;
@@ -131,8 +134,7 @@ async fn handle(
     }
     let authorization = request::header(&req, "Authorization");
     let now = Date::now().as_millis() / 1_000;
-    let caller =
-        session::authenticate(&settings.session, authorization.as_deref(), now).ok_or(Reason::Unauthenticated)?;
+    let caller = session::authenticate(&settings.session, authorization.as_deref(), now).await?;
     let context = open(Some(caller.subject.clone()))?;
     let refused = Refused::of(&route);
     let outcome = match limits::count(env, kind, Whose::Subject(&caller.subject)).await {

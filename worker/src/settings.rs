@@ -7,6 +7,8 @@ use omise_linked_accounts::{
     webhook::WebhookSecret,
 };
 
+use crate::jwks::KeySet;
+
 /// The Worker's configuration, checked as a whole.
 ///
 /// Nothing that matters for security has a default: a blank setting is a fault like a wrong one.
@@ -28,9 +30,20 @@ pub(crate) struct Settings {
 /// Who may mint session tokens, and for whom.
 #[derive(Debug)]
 pub(crate) struct SessionSettings {
-    pub(crate) secret: Secret,
+    pub(crate) keys: SessionKeys,
     pub(crate) issuer: String,
     pub(crate) audience: String,
+}
+
+/// What session tokens are checked with.
+#[derive(Debug)]
+pub(crate) enum SessionKeys {
+    /// HS256, with a secret that the shop's backend has too.
+    Secret(Secret),
+    /// Public keys, as they are configured.
+    Set(KeySet),
+    /// Public keys, as this address publishes them.
+    Url(String),
 }
 
 /// Bytes that never print.
@@ -81,7 +94,7 @@ impl Settings {
                 Err("expected direct-debit types".to_owned())
             }
         });
-        let secret = reader.parse("SESSION_SECRET", check_secret);
+        let keys = reader.session_keys(mode);
         let issuer = reader.parse("SESSION_ISSUER", |text| Ok(text.to_owned()));
         let audience = reader.parse("SESSION_AUDIENCE", |text| Ok(text.to_owned()));
         let fingerprint_key = reader.parse("FINGERPRINT_KEY", check_secret);
@@ -92,17 +105,17 @@ impl Settings {
             millis.map(Duration::from_millis).ok_or_else(|| "expected milliseconds from 100 to 60000".to_owned())
         });
 
-        if let (Some(a), Some(b)) = (&secret, &fingerprint_key)
+        if let (Some(SessionKeys::Secret(a)), Some(b)) = (&keys, &fingerprint_key)
             && a.expose() == b.expose()
         {
             reader.fault("FINGERPRINT_KEY", IssueCode::Invalid, "expected another value than SESSION_SECRET");
         }
 
-        match (secret_key, api_origin, secret, issuer, audience, fingerprint_key, upstream_deadline) {
+        match (secret_key, api_origin, keys, issuer, audience, fingerprint_key, upstream_deadline) {
             (
                 Some(secret_key),
                 Some(api_origin),
-                Some(secret),
+                Some(keys),
                 Some(issuer),
                 Some(audience),
                 Some(fingerprint_key),
@@ -113,7 +126,7 @@ impl Settings {
                 allowed_origins,
                 registration_origins,
                 create_policy: CreatePolicy::new(types, ReturnUriPolicy::new(return_uris, mode)),
-                session: SessionSettings { secret, issuer, audience },
+                session: SessionSettings { keys, issuer, audience },
                 fingerprint_key,
                 webhook_secrets,
                 upstream_deadline,
@@ -149,6 +162,21 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         if self.present(name).is_none() { Some(default) } else { self.parse(name, parse) }
     }
 
+    /// One of the two settings: with both it would be anyone's guess which keys are trusted.
+    fn session_keys(&mut self, mode: Mode) -> Option<SessionKeys> {
+        const NAMES: [&str; 2] = ["SESSION_SECRET", "SESSION_JWKS"];
+        let (code, message) = match NAMES.map(|name| self.present(name).is_some()) {
+            [true, false] => return self.parse("SESSION_SECRET", check_secret).map(SessionKeys::Secret),
+            [false, true] => return self.parse("SESSION_JWKS", |text| check_jwks(text, mode)),
+            [true, true] => (IssueCode::Invalid, "expected either SESSION_SECRET or SESSION_JWKS, not both"),
+            [false, false] => (IssueCode::Required, "expected either SESSION_SECRET or SESSION_JWKS"),
+        };
+        for name in NAMES {
+            self.fault(name, code, message);
+        }
+        None
+    }
+
     fn parse_list<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let list = self.parse(name, |text| text.split(',').map(|item| parse(item.trim())).collect());
         list.unwrap_or_default()
@@ -172,6 +200,19 @@ fn check_secret(text: &str) -> Result<Secret, String> {
         return Err(format!("expected at least {MIN_SECRET_BYTES} bytes"));
     }
     Ok(Secret::new(text))
+}
+
+/// A JWK set, or the address of one.
+fn check_jwks(text: &str, mode: Mode) -> Result<SessionKeys, String> {
+    if text.starts_with('{') {
+        return Ok(SessionKeys::Set(KeySet::parse_inline(text)?));
+    }
+    // the rules for addresses that customers return to are those for any address that all parsers must read alike
+    let uri = ReturnUri::parse(text).map_err(|e| format!("expected a JWK set or its address: {e}"))?;
+    if uri.is_http() && mode.is_live() {
+        return Err("expected https: http is for loopback with a test key".to_owned());
+    }
+    Ok(SessionKeys::Url(uri.as_str().to_owned()))
 }
 
 /// An origin as an `Origin` header writes it: no path, not even `/`.
@@ -254,7 +295,8 @@ mod tests {
 
     #[test]
     fn everything_missing_is_named_at_once() {
-        let names: Vec<&str> = good().into_keys().collect();
+        let mut names: Vec<&str> = good().into_keys().chain(["SESSION_JWKS"]).collect();
+        names.sort_unstable();
         let mut found = faults(&BTreeMap::new());
         found.sort();
         assert_eq!(found, names);
@@ -295,6 +337,64 @@ mod tests {
         }
     }
 
+    const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA",
+        "x":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}"#;
+
+    fn jwks(value: &str) -> BTreeMap<&'static str, String> {
+        let mut settings = good();
+        settings.remove("SESSION_SECRET");
+        settings.insert("SESSION_JWKS", value.to_owned());
+        settings
+    }
+
+    #[test]
+    fn session_keys_are_a_secret_or_a_set_or_its_address() {
+        let keys = |settings: &BTreeMap<&str, String>| {
+            let settings = Settings::read(|name| settings.get(name).cloned()).unwrap();
+            settings.session.keys
+        };
+        assert!(matches!(keys(&good()), SessionKeys::Secret(_)));
+        assert!(matches!(keys(&jwks(SET)), SessionKeys::Set(_)));
+        for (text, kept) in [
+            ("https://Id.example:443/.well-known/jwks.json", "https://id.example/.well-known/jwks.json"),
+            ("https://id.example/keys?tenant=7", "https://id.example/keys?tenant=7"),
+            ("http://127.0.0.1:8789/jwks", "http://127.0.0.1:8789/jwks"),
+        ] {
+            let keys = keys(&jwks(text));
+            assert!(matches!(&keys, SessionKeys::Url(url) if url == kept), "{keys:?}");
+        }
+
+        let with_private = SET.replace("\"alg\"", "\"d\":\"AQ\",\"alg\"");
+        let unusable = SET.replace("\"alg\":\"EdDSA\",", "");
+        for bad in [
+            with_private.as_str(),
+            &unusable,
+            "{",
+            "{}",
+            r#"{"keys":[]}"#,
+            "[]",
+            "keys.json",
+            "http://id.example/jwks",
+            "https://user@id.example/jwks",
+            "https://id.example/jwks#k",
+            "ftp://id.example/jwks",
+        ] {
+            assert_eq!(faults(&jwks(bad)), ["SESSION_JWKS"], "{bad}");
+        }
+
+        let mut both = jwks(SET);
+        both.insert("SESSION_SECRET", good()["SESSION_SECRET"].clone());
+        both.insert("ALLOWED_ORIGINS", "*".to_owned());
+        assert_eq!(faults(&both), ["ALLOWED_ORIGINS", "SESSION_SECRET", "SESSION_JWKS"]);
+        both.insert("SESSION_SECRET", " ".to_owned());
+        assert_eq!(faults(&both), ["ALLOWED_ORIGINS"]);
+
+        // the fingerprint key is held against the secret only where there is one
+        let mut same = jwks(SET);
+        same.insert("FINGERPRINT_KEY", good()["SESSION_SECRET"].clone());
+        assert_eq!(faults(&same), Vec::<String>::new());
+    }
+
     #[test]
     fn a_live_key_is_for_omise_over_https_alone() {
         let mut settings = good();
@@ -305,6 +405,11 @@ mod tests {
         settings.insert("ALLOWED_ORIGINS", "https://shop.example".to_owned());
         settings.insert("RETURN_URIS", "https://shop.example/return".to_owned());
         settings.insert("REGISTRATION_ORIGINS", "https://bank.example".to_owned());
+        assert_eq!(faults(&settings), Vec::<String>::new());
+        settings.remove("SESSION_SECRET");
+        settings.insert("SESSION_JWKS", "http://127.0.0.1:8789/jwks".to_owned());
+        assert_eq!(faults(&settings), ["SESSION_JWKS"]);
+        settings.insert("SESSION_JWKS", "https://id.example/jwks".to_owned());
         assert_eq!(faults(&settings), Vec::<String>::new());
     }
 }
