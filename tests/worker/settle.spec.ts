@@ -63,8 +63,7 @@ omise.answer = (request, response, body) => {
 
 before(async () => {
   omiseUrl = await omise.start();
-  const bindings = { UPSTREAM_DEADLINE_MS: "1000" };
-  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, bindings, log: (line) => lines.push(line) });
+  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, log: (line) => lines.push(line) });
   db = await worker.db();
 });
 after(async () => {

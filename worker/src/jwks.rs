@@ -286,6 +286,8 @@ mod tests {
             without(ec(), "crv"),
             with(rsa(), "crv", "P-256"),
             with(ec(), "kty", "OKP"),
+            with(okp(), "kty", "EC"),
+            with(rsa(), "kty", "oct"),
             without(ec(), "kty"),
             without(ec(), "y"),
             with(ec(), "x", b64(&[1; 31])),

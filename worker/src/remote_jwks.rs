@@ -84,6 +84,7 @@ pub(crate) async fn get(url: &str, kid: Option<&str>) -> Result<Arc<KeySet>, Fai
             // the request that this one waited for failed
             Decision::Unavailable(seconds) => return Err(unavailable(seconds, LATELY)),
             Decision::Fetch { again } => again,
+            // not where the set was not settled
             Decision::Use => true,
         };
         let until = Date::now().as_millis() + COOL_DOWN;

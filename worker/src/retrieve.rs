@@ -14,22 +14,30 @@ use crate::{
     context::Context,
     ledger::{Link, Millis},
     session::Caller,
+    shared::Shared,
     upstream,
 };
 
 /// How long a held answer waits between two readings.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How long a reading serves others who ask for the same account, in milliseconds: however many tabs poll it, Omise is asked
+/// once in that time.
+const SHARED_FOR: Millis = 3_000;
+
+/// The last readings of this isolate. An account is a few kilobytes, with the most metadata that Omise takes about sixty.
+static READINGS: Shared<LinkedAccount> = Shared::new(256);
 
 /// Reads an account for its owner, or for an operator. While it is pending the answer is held for as long as `wait` says.
 pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str, wait: Duration) -> Result<Success, Failure> {
     let (id, link) = find(context, caller, id).await?;
     let until = context.now() + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    let mut shown = reading(context, &id, link).await?;
+    let mut shown = reading(context, &id, link, SHARED_FOR).await?;
     while shown.is_pending() && context.now() < until {
         let left = Duration::from_millis(until - context.now());
         Delay::from(PAUSE.min(left)).await;
         // what the ledger knows by now: another reading, or a confirmation
-        match read(context, &id).await {
+        let link = context.ledger.find(&id).await?;
+        match reading(context, &id, link, SHARED_FOR).await {
             Ok(newer) => shown = newer,
             // the last reading is an answer too
             Err(failure) if failure.reason.is_retryable() => break,
@@ -39,10 +47,10 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str, wait: D
     Ok(shown.into())
 }
 
-/// Reads an account that the caller is known to own.
+/// Reads an account that the caller is known to own, afresh: the customer has just come back, or something depends on it.
 pub(crate) async fn read(context: &Context, id: &LinkedAccountId) -> Result<Shown, Failure> {
     let link = context.ledger.find(id).await?;
-    reading(context, id, link).await
+    reading(context, id, link, 0).await
 }
 
 /// The account that a path names, if the caller may see it: a customer only what the ledger says is theirs, an operator any
@@ -61,8 +69,13 @@ pub(crate) async fn find(
     if owned || caller.operator { Ok((id, link)) } else { Err(Reason::NotFound.into()) }
 }
 
-/// A fresh reading; the ledger is written only where the status changed.
-async fn reading(context: &Context, id: &LinkedAccountId, link: Option<Link>) -> Result<Shown, Failure> {
+/// A reading that began less than `shared_for` before now; the ledger is written only where the status changed.
+async fn reading(
+    context: &Context,
+    id: &LinkedAccountId,
+    link: Option<Link>,
+    shared_for: Millis,
+) -> Result<Shown, Failure> {
     let Some(link) = link else {
         let (_, account) = ask(context, id).await?;
         return Ok(Shown::new(account, None));
@@ -71,7 +84,11 @@ async fn reading(context: &Context, id: &LinkedAccountId, link: Option<Link>) ->
     if link.account.status == Status::Deleted {
         return Ok(link.shown());
     }
-    let (read_at, account) = ask(context, id).await?;
+    let now = context.now();
+    // never older than what the ledger has
+    let fresh = |began_at: Millis, _: &LinkedAccount| began_at >= link.read_at && began_at + shared_for >= now;
+    let ask = async |_| Ok::<_, Failure>(ask(context, id).await?.1);
+    let (read_at, account) = READINGS.get(id.as_str(), fresh, ask).await?;
     if !take(context, &link, &account, read_at, "read", None).await? {
         return Ok(link.shown());
     }

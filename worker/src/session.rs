@@ -113,7 +113,9 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 /// for the members in their order, here.
 fn object<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    // serde_json does not look into strings that it skips
+    let text = str::from_utf8(&bytes).ok()?;
+    let is_object = text.trim_start().starts_with('{');
     is_object.then(|| serde_json::from_slice(&bytes).ok()).flatten()
 }
 
@@ -128,8 +130,8 @@ impl<'a> Token<'a> {
         let (message, signature) = token.rsplit_once('.').ok_or(form)?;
         let (header, claims) = message.split_once('.').ok_or(form)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| form)?;
-        // a fourth part fails here: the dot is not in the alphabet
         let header: Header = object(header).ok_or("the token's header cannot be read")?;
+        // a fourth part fails here: the dot is not in the alphabet
         let claims = object(claims).ok_or("the token's claims cannot be read, or a required one is missing")?;
         if header.crit.is_some() {
             return Err("the token has critical extensions");

@@ -364,7 +364,7 @@ mod tests {
             assert!(matches!(&keys, SessionKeys::Url(url) if url == kept), "{keys:?}");
         }
 
-        let with_private = SET.replace("\"alg\"", "\"d\":\"AQ\",\"alg\"");
+        let with_private = SET.replace("]}", r#",{"kty":"oct","k":"AQ"}]}"#);
         let unusable = SET.replace("\"alg\":\"EdDSA\",", "");
         for bad in [
             with_private.as_str(),

@@ -65,7 +65,7 @@ impl<T: Clone> Shared<T> {
 
     /// The reading of `key`, and when it began: the last one if `fresh` (given when it began) says so, else a new one.
     ///
-    /// While one request reads, others wait for the result up to two seconds, then one of them reads too. `read` is given the
+    /// While one request reads, others wait for the result; whoever has waited for two seconds reads too. `read` is given the
     /// last reading, for readers that build on it. Its error is its own request's alone: the next one reads again.
     pub(crate) async fn get<E>(
         &self,
@@ -84,9 +84,10 @@ impl<T: Clone> Shared<T> {
         clock: impl Fn() -> Millis,
         wait: impl AsyncFn(),
     ) -> Result<(Millis, T), E> {
+        let came = clock();
         loop {
             let now = clock();
-            match self.look(key, now, &fresh) {
+            match self.look(key, now, now < came + CLAIM, &fresh) {
                 Step::Take(began_at, value) => return Ok((began_at, value)),
                 Step::Wait => wait().await,
                 Step::Read { claim, before } => {
@@ -99,7 +100,8 @@ impl<T: Clone> Shared<T> {
         }
     }
 
-    fn look(&self, key: &str, now: Millis, fresh: impl Fn(Millis, &T) -> bool) -> Step<T> {
+    /// `patient`: whoever has waited long enough reads beside another, so that a reading that hangs holds nobody up in turn.
+    fn look(&self, key: &str, now: Millis, patient: bool, fresh: impl Fn(Millis, &T) -> bool) -> Step<T> {
         let mut state = self.lock();
         let place = state.entries.iter().position(|entry| entry.key == key);
         let entry = place.and_then(|place| state.entries.get(place));
@@ -108,7 +110,8 @@ impl<T: Clone> Shared<T> {
         {
             return Step::Take(*began_at, value.clone());
         }
-        if entry.and_then(|entry| entry.claim.as_ref()).is_some_and(|claim| now.saturating_sub(claim.at) < CLAIM) {
+        let claim = entry.and_then(|entry| entry.claim.as_ref());
+        if patient && claim.is_some_and(|claim| now.saturating_sub(claim.at) < CLAIM) {
             return Step::Wait;
         }
         let done = place.and_then(|place| state.entries.remove(place)).and_then(|entry| entry.done);
@@ -182,23 +185,24 @@ mod tests {
     fn a_fresh_reading_is_taken_and_a_stale_one_is_handed_to_the_next_reader() {
         let shared = Shared::new(2);
         read(&shared, "a", 10, 1);
-        assert_eq!(shared.look("a", 20, after(10)), Step::Take(10, 1));
-        assert_eq!(shared.look("b", 20, after(10)), Step::Read { claim: 2, before: None });
-        assert_eq!(shared.look("a", 20, after(11)), Step::Read { claim: 3, before: Some((10, 1)) });
+        assert_eq!(shared.look("a", 20, true, after(10)), Step::Take(10, 1));
+        assert_eq!(shared.look("b", 20, true, after(10)), Step::Read { claim: 2, before: None });
+        assert_eq!(shared.look("a", 20, true, after(11)), Step::Read { claim: 3, before: Some((10, 1)) });
         // what is fresh enough for one is taken while another reads anew
-        assert_eq!(shared.look("a", 21, after(10)), Step::Take(10, 1));
-        assert_eq!(shared.look("a", 21, after(11)), Step::Wait);
+        assert_eq!(shared.look("a", 21, true, after(10)), Step::Take(10, 1));
+        assert_eq!(shared.look("a", 21, true, after(11)), Step::Wait);
     }
 
     #[test]
     fn a_claim_holds_for_two_seconds() {
         let shared = Shared::<u32>::new(1);
-        assert_eq!(shared.look("a", 1_000, after(0)), Step::Read { claim: 1, before: None });
+        assert_eq!(shared.look("a", 1_000, true, after(0)), Step::Read { claim: 1, before: None });
         for now in [999, 1_000, 2_999] {
-            assert_eq!(shared.look("a", now, after(0)), Step::Wait, "{now}");
+            assert_eq!(shared.look("a", now, true, after(0)), Step::Wait, "{now}");
         }
-        assert_eq!(shared.look("a", 3_000, after(0)), Step::Read { claim: 2, before: None });
-        assert_eq!(shared.look("a", 3_000, after(0)), Step::Wait);
+        assert_eq!(shared.look("a", 3_000, true, after(0)), Step::Read { claim: 2, before: None });
+        assert_eq!(shared.look("a", 3_000, true, after(0)), Step::Wait);
+        assert_eq!(shared.look("a", 3_000, false, after(0)), Step::Read { claim: 3, before: None });
     }
 
     #[test]
@@ -211,21 +215,23 @@ mod tests {
                 pin!(shared.get_by("a", after(0), async |_| pending::<Result<_, ()>>().await, || 1, pending));
             assert_eq!(abandoned.now_or_never(), None);
         }
-        let Step::Read { claim: slow, .. } = shared.look("a", 1, after(0)) else { panic!("still claimed") };
-        let Step::Read { claim: quick, .. } = shared.look("a", 1 + CLAIM, after(0)) else { panic!("still claimed") };
+        let Step::Read { claim: slow, .. } = shared.look("a", 1, true, after(0)) else { panic!("still claimed") };
+        let Step::Read { claim: quick, .. } = shared.look("a", 1 + CLAIM, true, after(0)) else {
+            panic!("still claimed")
+        };
         drop(Release { shared: &shared, key: "a", claim: slow });
-        assert_eq!(shared.look("a", 1 + CLAIM, after(0)), Step::Wait);
+        assert_eq!(shared.look("a", 1 + CLAIM, true, after(0)), Step::Wait);
         drop(Release { shared: &shared, key: "a", claim: quick });
-        assert!(matches!(shared.look("a", 1 + CLAIM, after(0)), Step::Read { .. }));
+        assert!(matches!(shared.look("a", 1 + CLAIM, true, after(0)), Step::Read { .. }));
     }
 
     #[test]
     fn a_late_reading_does_not_replace_one_that_began_after_it() {
         let shared = Shared::new(1);
-        assert!(matches!(shared.look("a", 1, after(0)), Step::Read { .. }));
+        assert!(matches!(shared.look("a", 1, true, after(0)), Step::Read { .. }));
         read(&shared, "a", 1 + CLAIM, 2);
         shared.store("a", 1, &1);
-        assert_eq!(shared.look("a", 1 + CLAIM, after(0)), Step::Take(1 + CLAIM, 2));
+        assert_eq!(shared.look("a", 1 + CLAIM, true, after(0)), Step::Take(1 + CLAIM, 2));
     }
 
     #[test]

@@ -1,0 +1,214 @@
+// Reading an account: held answers, readings that requests share, and what is tried again.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, beforeEach, test } from "node:test";
+import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Answer, account, assertError, Customer, FakeOmise } from "./support.ts";
+
+const omise = new FakeOmise();
+const secrets = randomSecrets();
+const storefrontUrl = "http://127.0.0.1:1";
+const lines: string[] = [];
+let worker: Running;
+let omiseUrl: string;
+let me: Customer;
+let mine: Record<string, unknown>;
+
+before(async () => {
+  omiseUrl = await omise.start();
+  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, log: (line) => lines.push(line) });
+});
+after(async () => {
+  await worker?.dispose();
+  await omise.stop();
+});
+beforeEach(async () => {
+  const session = {
+    alg: "HS256",
+    secret: secrets.SESSION_SECRET,
+    iss: storefrontUrl,
+    aud: worker.url,
+  } as const;
+  me = new Customer(worker.url, session, { sub: randomUUID() });
+  mine = account({ registration_uri: `${omiseUrl}/register` });
+  omise.answer = json(200, () => mine);
+  assert.equal((await me.create()).status, 200);
+  omise.requests.length = 0;
+});
+
+function json(status: number, body: () => unknown, headers = {}): FakeOmise["answer"] {
+  return (_, response) => {
+    response.writeHead(status, { "Content-Type": "application/json", ...headers });
+    response.end(JSON.stringify(body()));
+  };
+}
+
+/** One answer after the other; the last one stays. */
+function inTurn(...answers: FakeOmise["answer"][]): FakeOmise["answer"] {
+  let next = 0;
+  return (...args) => answers[Math.min(next++, answers.length - 1)]?.(...args);
+}
+
+const get = (prefer?: string, who = me): Promise<Answer> =>
+  who.fetch("GET", `/linked_accounts/${mine.id}`, prefer ? { headers: { Prefer: prefer } } : {});
+
+test("fifty polls at once are one request to Omise", async () => {
+  const answers = await Promise.all(Array.from({ length: 50 }, () => get()));
+  for (const answer of answers) assert.equal(answer.body.id, mine.id, JSON.stringify(answer.body));
+  assert.equal(omise.requests.length, 1);
+});
+
+test("a reading is never older than what the ledger knows", async () => {
+  assert.equal((await get()).body.status, "pending");
+  mine = { ...mine, status: "successful" };
+  // read by another, and written down
+  await worker.cron();
+  assert.equal((await get()).body.status, "successful");
+});
+
+test("deleting is seen at once by those who share readings", async () => {
+  mine = { ...mine, status: "successful" };
+  const db = await worker.db();
+  const status = async () => (await get()).body.status;
+  for (let i = 0; (await status()) !== "successful"; i++)
+    assert.ok(i < 1_000, "the reading is shared for ever");
+  omise.answer = json(200, () => ({ ...mine, status: "deleted" }));
+  assert.equal((await me.delete(mine.id as string)).body.status, "deleted");
+  assert.equal(await status(), "deleted");
+  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first();
+  assert.deepEqual(row, { status: "deleted" });
+});
+
+test("a held answer comes when the bank has decided", async () => {
+  let seen = 0;
+  omise.answer = json(200, () => ({ ...mine, status: ++seen < 2 ? "pending" : "successful" }));
+  const answer = await get("wait=25");
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body.status, "successful");
+  assert.equal(omise.requests.length, 2);
+});
+
+test("a held answer comes when its time is over", async () => {
+  const answer = await get("wait=1");
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body.status, "pending");
+});
+
+test("an answer is not held where there is nothing to wait for", async () => {
+  mine = { ...mine, status: "failed" };
+  assert.equal((await get("wait=25")).body.status, "failed");
+  assert.equal(omise.requests.length, 1);
+});
+
+test("while an answer is held Omise may fail: the last reading is an answer", async () => {
+  omise.answer = inTurn(
+    json(200, () => mine),
+    json(500, () => ({ status: 500, error: "Internal Server Error" })),
+  );
+  const answer = await get("wait=25");
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body.status, "pending");
+});
+
+test("somebody else's account is not waited for", async () => {
+  const stranger = new Customer(worker.url, me.session, { sub: randomUUID() });
+  assertError(await get("wait=25", stranger), 404, "not_found");
+  assert.equal(omise.requests.length, 0);
+});
+
+test("a reading is tried again, a create never", async () => {
+  const failing: [string, FakeOmise["answer"]][] = [
+    ["503", json(503, () => ({}))],
+    ["500", json(500, () => ({}))],
+    [
+      "429",
+      json(429, () => ({ object: "error", location: "x", code: "too_many_requests", message: "slow" })),
+    ],
+    ["reset", (request) => void request.socket.destroy()],
+  ];
+  for (const [name, fail] of failing) {
+    const other = new Customer(worker.url, me.session, { sub: randomUUID() });
+    mine = account({ registration_uri: `${omiseUrl}/register` });
+    omise.answer = json(200, () => mine);
+    assert.equal((await other.create()).status, 200);
+    omise.requests.length = 0;
+    omise.answer = inTurn(
+      fail,
+      fail,
+      json(200, () => mine),
+    );
+    assert.equal((await get(undefined, other)).status, 200, name);
+    assert.equal(omise.requests.length, 3, name);
+    omise.requests.length = 0;
+    omise.answer = inTurn(
+      fail,
+      json(200, () => mine),
+    );
+    assert.notEqual((await other.create({ type: "direct_debit_scb" })).status, 200, name);
+    assert.equal(omise.requests.length, 1, name);
+  }
+});
+
+test("Retry-After is honoured where it is short, and passed on where it is not", async () => {
+  omise.answer = inTurn(
+    json(503, () => ({}), { "Retry-After": "1" }),
+    json(200, () => mine),
+  );
+  assert.equal((await get()).status, 200);
+  assert.equal(omise.requests.length, 2);
+
+  const date = new Date(Date.now() + 120_000).toUTCString();
+  for (const [value, least, most] of [
+    ["60", 60, 60],
+    ["99999", 3_600, 3_600],
+    [date, 60, 120],
+    ["soon", 1, 1],
+  ] as const) {
+    const other = new Customer(worker.url, me.session, { sub: randomUUID() });
+    mine = account({ registration_uri: `${omiseUrl}/register` });
+    omise.answer = json(200, () => mine);
+    assert.equal((await other.create()).status, 200);
+    omise.answer = json(503, () => ({}), { "Retry-After": value });
+    const answer = await get(undefined, other);
+    assertError(answer, 503, "upstream_unavailable");
+    const seconds = Number(answer.headers.get("Retry-After"));
+    assert.ok(seconds >= least && seconds <= most, `${value}: ${seconds}`);
+  }
+});
+
+test("an answer says where its time went, and the log has the same", async () => {
+  const answer = await get();
+  assert.match(
+    answer.headers.get("Server-Timing") ?? "",
+    /^total;dur=\d+, upstream;dur=\d+, ledger;dur=\d+$/,
+  );
+  const id = answer.headers.get("X-Request-Id");
+  assert.equal(omise.requests[0]?.headers["x-request-id"], id);
+  const found = lines.filter((line) => line.includes(`"request_id":"${id}"`));
+  assert.equal(found.length, 1, "one line a request");
+  const { ms, upstream_ms, ledger_ms, ...rest } = JSON.parse(found[0] ?? "{}");
+  for (const time of [ms, upstream_ms, ledger_ms]) assert.ok(Number.isInteger(time));
+  assert.deepEqual(rest, {
+    request_id: id,
+    route: "retrieve",
+    status: 200,
+    reason: null,
+    ledger: null,
+    detail: null,
+    upstream_calls: 1,
+  });
+});
+
+test("a status that no account is known to go to is taken, and logged", async () => {
+  const db = await worker.db();
+  await db
+    .prepare(
+      "UPDATE links SET status = 'expired', account = json_set(account, '$.status', 'expired') WHERE id = ?",
+    )
+    .bind(mine.id)
+    .run();
+  mine = { ...mine, status: "successful" };
+  assert.equal((await get()).body.status, "successful");
+  assert.ok(lines.some((line) => line.includes("unexpected: expired became successful")));
+});
