@@ -1,4 +1,4 @@
-//! `GET /linked_accounts/search`.
+//! `GET /linked_accounts/search`, and `GET /search?scope=linked_account`, which is the same by another path.
 //!
 //! Not on Omise's official page of linked accounts, but in its schema exports. `search` stands where an id would: route it
 //! before [`retrieve`](crate::retrieve).
@@ -10,8 +10,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountType, LinkedAccount, Order, Request, ResponseError, Status, ValidationError, query::Query, response,
+    AccountType, Issue, IssueCode, LinkedAccount, Order, Request, ResponseError, Status, ValidationError, query::Query,
+    response,
 };
+
+/// The scope in which linked accounts are searched.
+const SCOPE: &str = "linked_account";
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,13 +140,38 @@ pub fn encode_request(params: &SearchParams) -> Request {
     Request::get("/linked_accounts/search", query.finish())
 }
 
-/// Reads the query of a search request. Filters take the official statuses and the direct-debit types.
+/// Reads the query of a search request. Filters take the official statuses and the direct-debit types; `scope` need not be there.
 ///
 /// # Errors
 ///
 /// [`ValidationError`] for what is malformed, out of bounds, repeated or unknown, all at once.
 pub fn decode_request(query: &str) -> Result<SearchParams, ValidationError> {
+    decode(query).map(|(params, _)| params)
+}
+
+/// Reads the query of `GET /search`, the path for whatever Omise can search: `scope` must say that linked accounts are meant.
+///
+/// # Errors
+///
+/// As [`decode_request`], and where there is no `scope`.
+///
+/// ```
+/// use omise_linked_accounts::search::decode_scoped_request;
+///
+/// assert!(decode_scoped_request("scope=linked_account&page=2").is_ok());
+/// assert!(decode_scoped_request("page=2").is_err());
+/// ```
+pub fn decode_scoped_request(query: &str) -> Result<SearchParams, ValidationError> {
+    match decode(query)? {
+        (params, true) => Ok(params),
+        (_, false) => Err(Issue::new("scope", IssueCode::Required, format!("expected {SCOPE}")).into()),
+    }
+}
+
+/// The parameters, and whether the scope was among them.
+fn decode(query: &str) -> Result<(SearchParams, bool), ValidationError> {
     let mut query = Query::parse(query);
+    let scope = query.parsed("scope", SCOPE, |text| (text == SCOPE).then_some(()));
     let words = query.parsed("query", "at most 500 characters", |text| {
         (text.chars().count() <= SearchParams::MAX_QUERY).then(|| text.to_owned())
     });
@@ -153,13 +182,14 @@ pub fn decode_request(query: &str) -> Result<SearchParams, ValidationError> {
     let per_page = query.number("per_page", 1, SearchParams::MAX_PER_PAGE, "a number from 1 to 100");
     let order = query.order();
     query.finish()?;
-    Ok(SearchParams {
+    let params = SearchParams {
         query: words.unwrap_or_default(),
         filters: Filters { status, account_type, created },
         page: page.unwrap_or(1),
         per_page: per_page.unwrap_or(SearchParams::DEFAULT_PER_PAGE),
         order: order.unwrap_or_default(),
-    })
+    };
+    Ok((params, scope.is_some()))
 }
 
 pub(crate) fn take_status(query: &mut Query<'_>) -> Option<Status> {
@@ -232,7 +262,7 @@ impl<A> Search<A> {
             location: Some("/search".to_owned()),
             order: Some(params.order),
             query: Some(params.query.clone()),
-            scope: Some("linked_account".to_owned()),
+            scope: Some(SCOPE.to_owned()),
             aggregate_level: None,
         }
     }
@@ -322,6 +352,31 @@ mod tests {
         );
         assert!(decode_request(&format!("query={}", "a".repeat(501))).is_err());
         assert!(decode_request(&format!("query={}", "ก".repeat(500))).is_ok());
+    }
+
+    #[test]
+    fn the_scope_is_linked_accounts() {
+        for (query, fault, scoped_fault) in [
+            ("scope=linked_account&page=2", None, None),
+            ("page=2", None, Some(IssueCode::Required)),
+            ("scope=&page=2", None, Some(IssueCode::Required)),
+            ("scope=charge", Some(IssueCode::Invalid), Some(IssueCode::Invalid)),
+            ("scope=linked_account&scope=linked_account", Some(IssueCode::Duplicate), Some(IssueCode::Duplicate)),
+        ] {
+            for (found, fault) in [(decode_request(query), fault), (decode_scoped_request(query), scoped_fault)] {
+                match (found, fault) {
+                    (Ok(params), None) => assert_eq!(params.page, 2, "{query}"),
+                    (Err(error), Some(code)) => {
+                        assert_eq!(
+                            (error.issues()[0].field.as_str(), error.issues()[0].code),
+                            ("scope", code),
+                            "{query}"
+                        );
+                    }
+                    (found, fault) => panic!("{query} gives {found:?}, not {fault:?}"),
+                }
+            }
+        }
     }
 
     #[test]
