@@ -1,13 +1,17 @@
-//! Omise's API: the three endpoints, and the rules that Omise documents for them.
+//! Omise's API: the endpoints, and the rules that Omise documents for them.
 
 use omise_linked_accounts::{
-    AccountType, ApiError, ErrorCode, LinkedAccountId, Metadata, RawMetadata, create, delete, retrieve,
+    AccountType, ApiError, ErrorCode, LinkedAccount, LinkedAccountId, MAX_PAGE, Metadata, RawMetadata, ValidationError,
+    create, delete,
+    list::{self, List},
+    retrieve,
+    search::{self, Search, SearchParams},
 };
 use worker::{Env, Request};
 
 use crate::{
     account::Account, answer, clock::Now, id, open_store, random, return_uri::ReturnUri, route::ApiCall,
-    settings::Settings,
+    selection::Selection, settings::Settings, store::Part,
 };
 
 /// Why a call brings no account.
@@ -57,6 +61,15 @@ pub(crate) async fn handle(
             open_store(env)?.add(&account).await?;
             Ok(create::encode_response(&account.into_linked_account(&origin)))
         }
+        ApiCall::List => {
+            let params = list::decode_request(&query(&req)?).map_err(|error| invalid(&error))?;
+            let store = open_store(env)?;
+            let Part { accounts, total } = store.select(&Selection::list(&params, store.now())).await?;
+            let list = List::new(show(accounts, &origin), total, &params, store.now());
+            Ok(readable(list::encode_response(&list), "limit")?)
+        }
+        ApiCall::Search => search_accounts(search::decode_request(&query(&req)?), env, &origin).await,
+        ApiCall::ScopedSearch => search_accounts(search::decode_scoped_request(&query(&req)?), env, &origin).await,
         ApiCall::Retrieve(text) => {
             let id = parse_id(text)?;
             let account = open_store(env)?.find(&id).await?.ok_or_else(|| no_such_account(text))?;
@@ -73,6 +86,35 @@ pub(crate) async fn handle(
         }
         ApiCall::Unknown => Err(answer::not_found().into()),
     }
+}
+
+/// Answers a search, by either path.
+async fn search_accounts(
+    params: Result<SearchParams, ValidationError>,
+    env: &Env,
+    origin: &str,
+) -> Result<Vec<u8>, Failure> {
+    let params = params.map_err(|error| invalid(&error))?;
+    let Part { accounts, total } = open_store(env)?.select(&Selection::search(&params)).await?;
+    let search = Search::new(show(accounts, origin), total, &params);
+    Ok(readable(search::encode_response(&search), "per_page")?)
+}
+
+fn query(req: &Request) -> worker::Result<String> {
+    Ok(req.url()?.query().unwrap_or_default().to_owned())
+}
+
+fn show(accounts: Vec<Account>, origin: &str) -> Vec<LinkedAccount> {
+    accounts.into_iter().map(|account| account.into_linked_account(origin)).collect()
+}
+
+/// The body, if it is no longer than what is read of a page: a hundred accounts whose metadata are as long as they may be are
+/// longer. To leave some of them out would lose them to who counts on; `limit` is the parameter that asks for fewer.
+fn readable(body: Vec<u8>, limit: &str) -> Result<Vec<u8>, ApiError> {
+    if body.len() > MAX_PAGE {
+        return Err(bad_request(&format!("{limit}: expected fewer, for this page takes more than {MAX_PAGE} bytes")));
+    }
+    Ok(body)
 }
 
 /// What Omise accepts as a new account. The account holder's identity number was checked and is dropped.
@@ -115,6 +157,10 @@ fn parse_id(text: &str) -> Result<LinkedAccountId, ApiError> {
 
 fn no_such_account(id: &str) -> ApiError {
     ApiError::new(404, ErrorCode::NotFound, format!("linked account {id} was not found"))
+}
+
+fn invalid(error: &ValidationError) -> ApiError {
+    bad_request(&error.to_string())
 }
 
 fn bad_request(message: &str) -> ApiError {

@@ -1,17 +1,20 @@
-//! An offline stand-in for Omise's linked-account API: the three documented endpoints, and the bank's page on which the
-//! customer registers. It is itself a Cloudflare Worker with a D1 database, and it is for loopback: it is never deployed.
+//! An offline stand-in for Omise's linked-account API: its five endpoints, and the bank's page on which the customer
+//! registers. It is itself a Cloudflare Worker with a D1 database, and it is for loopback: it is never deployed.
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
+//! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
+//! | `GET /linked_accounts/search`, `GET /search?scope=linked_account` | the same |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
-//! Under `/linked_accounts` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that opens it; without a
-//! test key there, everything is answered with 503.
+//! Under `/linked_accounts` and `/search` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that
+//! opens them; without a test key there, everything is answered with 503.
 //!
 //! Where Omise's documentation is silent, this is what we chose: a deleted account stays readable, and deleting it again is
-//! answered like deleting any account that is not registered.
+//! answered like deleting any account that is not registered. A list has accounts of every status. A search
+//! finds what has the words, as they stand but in any case, in its id, its last digits or a value of its metadata. Parameters
+//! that are malformed, out of bounds, repeated or unknown are refused, and so is a page that is longer than the core reads.
 
 mod account;
 mod answer;
@@ -23,6 +26,8 @@ mod id;
 mod register;
 mod return_uri;
 mod route;
+mod search_text;
+mod selection;
 mod settings;
 mod store;
 

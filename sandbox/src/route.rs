@@ -17,6 +17,10 @@ pub(crate) enum Route<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ApiCall<'a> {
     Create,
+    List,
+    Search,
+    /// A search by the path that other things are searched by too.
+    ScopedSearch,
     Retrieve(&'a str),
     Delete(&'a str),
     /// Nothing that is here, but a key is asked for all the same.
@@ -38,9 +42,14 @@ impl<'a> Route<'a> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match (method, segments.as_slice()) {
             ("POST", ["linked_accounts"]) => Self::Api(ApiCall::Create),
+            ("GET", ["linked_accounts"]) => Self::Api(ApiCall::List),
+            // before the id, in whose place it stands
+            ("GET", ["linked_accounts", "search"]) => Self::Api(ApiCall::Search),
+            (_, ["linked_accounts", "search"]) => Self::Api(ApiCall::Unknown),
             ("GET", ["linked_accounts", id]) if !id.is_empty() => Self::Api(ApiCall::Retrieve(id)),
             ("DELETE", ["linked_accounts", id]) if !id.is_empty() => Self::Api(ApiCall::Delete(id)),
-            (_, ["linked_accounts", ..]) => Self::Api(ApiCall::Unknown),
+            ("GET", ["search"]) => Self::Api(ApiCall::ScopedSearch),
+            (_, ["linked_accounts" | "search", ..]) => Self::Api(ApiCall::Unknown),
             ("GET", ["register"]) => Self::Bank(BankCall::Show),
             ("POST", ["register"]) => Self::Bank(BankCall::Submit),
             ("GET", ["register.css"]) => Self::Stylesheet,
@@ -57,6 +66,14 @@ mod tests {
     fn table() {
         for (method, path, expected) in [
             ("POST", "/linked_accounts", Route::Api(ApiCall::Create)),
+            ("GET", "/linked_accounts", Route::Api(ApiCall::List)),
+            ("GET", "/linked_accounts/search", Route::Api(ApiCall::Search)),
+            ("DELETE", "/linked_accounts/search", Route::Api(ApiCall::Unknown)),
+            ("GET", "/linked_accounts/search/", Route::Api(ApiCall::Unknown)),
+            ("GET", "/linked_accounts/Search", Route::Api(ApiCall::Retrieve("Search"))),
+            ("GET", "/search", Route::Api(ApiCall::ScopedSearch)),
+            ("POST", "/search", Route::Api(ApiCall::Unknown)),
+            ("GET", "/search/", Route::Api(ApiCall::Unknown)),
             ("GET", "/linked_accounts/lnac_test_1", Route::Api(ApiCall::Retrieve("lnac_test_1"))),
             ("GET", "/linked_accounts/%2e%2e", Route::Api(ApiCall::Retrieve("%2e%2e"))),
             ("DELETE", "/linked_accounts/lnac_test_1", Route::Api(ApiCall::Delete("lnac_test_1"))),

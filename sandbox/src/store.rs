@@ -1,10 +1,19 @@
 //! The accounts: a D1 database.
 
 use omise_linked_accounts::{LinkedAccountId, Status, Timestamp};
+use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, D1Result, Result};
 
-use crate::account::{Account, Decision};
+use crate::{
+    account::{Account, Decision},
+    search_text,
+    selection::Selection,
+};
+
+/// Lets all accounts expire that are pending and whose time is over.
+pub(crate) const LAPSE_ALL: &str =
+    "UPDATE accounts SET status = 'expired' WHERE status = 'pending' AND expires_at <= ?1";
 
 /// The accounts, at the time of one request.
 pub(crate) struct Store {
@@ -17,10 +26,15 @@ impl Store {
         Self { db, now }
     }
 
+    /// The time of the request.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Adds an account.
     pub(crate) async fn add(&self, account: &Account) -> Result<()> {
-        let sql = "INSERT INTO accounts (id, type, return_uri, metadata, status, expires_at, created_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT INTO accounts (id, type, return_uri, metadata, status, expires_at, created_at, search_text)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let values = [
             account.id.as_str().into(),
             account.kind.as_str().into(),
@@ -29,6 +43,7 @@ impl Store {
             account.status.as_str().into(),
             account.expires_at.to_string().into(),
             account.created_at.to_string().into(),
+            search_text::of(account).into(),
         ];
         self.statement(sql, &values)?.run().await?;
         Ok(())
@@ -42,6 +57,24 @@ impl Store {
         let results = self.db.batch(vec![lapse, select]).await?;
         let rows = results.get(1).map(D1Result::results).transpose()?.unwrap_or_default();
         Ok(rows.into_iter().next())
+    }
+
+    /// A part of the accounts that fit. Those whose time is over expire first: each is chosen and shown by its status of now.
+    pub(crate) async fn select(&self, selection: &Selection) -> Result<Part> {
+        #[derive(Deserialize)]
+        struct Total {
+            total: u64,
+        }
+
+        let lapse = self.statement(LAPSE_ALL, &[self.now.to_string().into()])?;
+        let mut values: Vec<JsValue> = selection.values.iter().map(Into::into).collect();
+        let count = self.statement(&selection.count(), &values)?;
+        values.extend([selection.limit.into(), selection.offset.into()]);
+        let part = self.statement(&selection.part(), &values)?;
+        let results = self.db.batch(vec![lapse, count, part]).await?;
+        let totals: Vec<Total> = results.get(1).map(D1Result::results).transpose()?.unwrap_or_default();
+        let accounts = results.get(2).map(D1Result::results).transpose()?.unwrap_or_default();
+        Ok(Part { accounts, total: totals.first().map_or(0, |row| row.total) })
     }
 
     /// Settles an account by its holder's decision, if it is pending still. Whether it was: of two at once only one settles it.
@@ -82,4 +115,11 @@ impl Store {
     fn statement(&self, sql: &str, values: &[JsValue]) -> Result<D1PreparedStatement> {
         self.db.prepare(sql).bind(values)
     }
+}
+
+/// A part of the accounts that fit a selection.
+pub(crate) struct Part {
+    pub(crate) accounts: Vec<Account>,
+    /// How many fit in all.
+    pub(crate) total: u64,
 }

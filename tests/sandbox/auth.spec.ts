@@ -50,6 +50,13 @@ suite("the key is asked for before anything else", () => {
   const requests: [string, string, string | undefined][] = [
     ["POST", "/linked_accounts", "{"],
     ["GET", "/linked_accounts", undefined],
+    ["GET", "/linked_accounts?limit=0", undefined],
+    ["GET", "/linked_accounts/search?page=0", undefined],
+    ["PATCH", "/linked_accounts/search", undefined],
+    ["GET", "/search", undefined],
+    ["GET", "/search?scope=linked_account", undefined],
+    ["POST", "/search", "{"],
+    ["GET", "/search/1", undefined],
     ["DELETE", "/linked_accounts/lnac_test_1", undefined],
     ["PATCH", "/linked_accounts/lnac_test_1", undefined],
     ["GET", "/linked_accounts/!", undefined],

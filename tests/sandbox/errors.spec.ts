@@ -110,7 +110,8 @@ suite("retrieve and delete", () => {
     "lnac_test_5zylnmmt2kl9chq3ip",
     "lnac_test_5zylnmmt2kl9chq3ip1",
     "lacct_test_1",
-    "search",
+    "Search",
+    "search%20",
     "1",
     "%3Cscript%3E",
     "'%20OR%201=1--",
@@ -168,8 +169,13 @@ suite("retrieve and delete", () => {
 suite("nothing here", () => {
   for (const [method, path] of [
     ["GET", "/"],
-    ["GET", "/linked_accounts"],
     ["PUT", "/linked_accounts"],
+    ["DELETE", "/linked_accounts"],
+    ["POST", "/linked_accounts/search"],
+    ["DELETE", "/linked_accounts/search"],
+    ["GET", "/linked_accounts/search/"],
+    ["POST", "/search"],
+    ["GET", "/search/1"],
     ["PATCH", "/linked_accounts/lnac_test_1"],
     ["GET", "/linked_accounts/"],
     ["GET", "/linked_accounts/lnac_test_1/"],
@@ -217,6 +223,8 @@ test("a database that fails", async () => {
     await create({ citizen_id: "1101700230708" }),
     await call("GET", `/linked_accounts/${id}`),
     await call("DELETE", `/linked_accounts/${id}`),
+    await call("GET", "/linked_accounts"),
+    await call("GET", `/linked_accounts/search?query=${id}`),
   ]) {
     assert.equal(failed.status, 500);
     assert.equal(failed.text.trimEnd(), rails);

@@ -31,6 +31,8 @@ export interface Sandbox {
   registered(): Promise<string>;
   /** Makes the time of an account be over. */
   lapse(id: string): Promise<void>;
+  /** Creates an account as if it had been at this time. */
+  pendingSince(createdAt: string, fields?: Record<string, string>): Promise<string>;
 }
 
 export const RETURN_URI = "https://shop.example/return?order=7&link_state=abc";
@@ -87,6 +89,12 @@ export async function sandbox(bindings?: Record<string, string | undefined>): Pr
     lapse: async (id) => {
       const db = await running.db();
       await db.prepare("UPDATE accounts SET expires_at = '2024-06-04T04:11:14Z' WHERE id = ?").bind(id).run();
+    },
+    pendingSince: async (createdAt, fields) => {
+      const id = await pending(fields);
+      const db = await running.db();
+      await db.prepare("UPDATE accounts SET created_at = ? WHERE id = ?").bind(createdAt, id).run();
+      return id;
     },
   };
 }

@@ -1,0 +1,17 @@
+UPDATE accounts SET status = 'expired' WHERE status = 'pending' AND expires_at <= ?1;
+SELECT count(*) AS total FROM accounts WHERE created_at <= ?;
+SELECT * FROM accounts WHERE created_at <= ? ORDER BY created_at, id LIMIT ? OFFSET ?;
+SELECT count(*) AS total FROM accounts WHERE created_at >= ? AND created_at <= ?;
+SELECT * FROM accounts WHERE created_at >= ? AND created_at <= ? ORDER BY created_at, id LIMIT ? OFFSET ?;
+SELECT * FROM accounts WHERE created_at <= ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?;
+SELECT count(*) AS total FROM accounts;
+SELECT * FROM accounts ORDER BY created_at, id LIMIT ? OFFSET ?;
+SELECT * FROM accounts ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?;
+SELECT count(*) AS total FROM accounts WHERE status = ?;
+SELECT * FROM accounts WHERE status = ? ORDER BY created_at, id LIMIT ? OFFSET ?;
+SELECT count(*) AS total FROM accounts WHERE type = ?;
+SELECT * FROM accounts WHERE type = ? ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?;
+SELECT count(*) AS total FROM accounts WHERE created_at >= ? AND created_at <= ? AND status = ? AND type = ? AND instr(search_text || char(10) || ifnull(last_digits, ''), ?) > 0;
+SELECT * FROM accounts WHERE created_at >= ? AND created_at <= ? AND status = ? AND type = ? AND instr(search_text || char(10) || ifnull(last_digits, ''), ?) > 0 ORDER BY created_at, id LIMIT ? OFFSET ?;
+SELECT count(*) AS total FROM accounts WHERE instr(search_text || char(10) || ifnull(last_digits, ''), ?) > 0;
+SELECT * FROM accounts WHERE instr(search_text || char(10) || ifnull(last_digits, ''), ?) > 0 ORDER BY created_at, id LIMIT ? OFFSET ?;
