@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountType, Issue, IssueCode, LinkedAccount, Order, Request, ResponseError, Status, ValidationError, query::Query,
-    response,
+    AccountType, Issue, IssueCode, LinkedAccount, Order, Request, ResponseError, Status, Timestamp, ValidationError,
+    query::Query, response,
 };
 
 /// The scope in which linked accounts are searched.
@@ -79,19 +79,16 @@ pub struct Filters {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Created {
-    first: jiff::civil::Date,
-    last: jiff::civil::Date,
+    first: Day,
+    last: Day,
 }
 
 impl Created {
     /// Parses `YYYY-MM-DD` or `YYYY-MM-DD..YYYY-MM-DD`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let day = |text: &str| text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10);
-        let (first, last) = match text.split_once("..") {
-            Some((first, last)) => (day(first)?, day(last)?),
-            None => (day(text)?, day(text)?),
-        };
+        let (first, last) = text.split_once("..").unwrap_or((text, text));
+        let (first, last) = (Day::parse(first)?, Day::parse(last)?);
         (first <= last).then_some(Self { first, last })
     }
 
@@ -105,6 +102,23 @@ impl Created {
 impl std::fmt::Display for Created {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}..{}", self.first, self.last) }
+    }
+}
+
+/// A day of the calendar, by its first second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+struct Day(Timestamp);
+
+impl Day {
+    fn parse(text: &str) -> Option<Self> {
+        Timestamp::parse(&format!("{text}T00:00:00Z")).ok().map(Self)
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = self.0.to_string();
+        f.write_str(time.split_once('T').map_or(&time, |(day, _)| day))
     }
 }
 
@@ -304,6 +318,33 @@ mod tests {
                 order,
             },
         )
+    }
+
+    #[test]
+    fn days_have_one_form() {
+        for (text, first, last) in
+            [("2024-02-29", "2024-02-29", "2024-02-29"), ("2017-01-01..2022-12-21", "2017-01-01", "2022-12-21")]
+        {
+            let created = Created::parse(text).unwrap();
+            assert_eq!((created.days(), created.to_string()), ((first.to_owned(), last.to_owned()), text.to_owned()));
+        }
+        for text in [
+            "",
+            "..",
+            "2024-06-03..",
+            "..2024-06-03",
+            "2024-06-04..2024-06-03",
+            "2024-06-03...2024-06-04",
+            "2023-02-29",
+            "2024-6-3",
+            "20240603",
+            "+2024-06-03",
+            "2024-06-03T04:11:14Z",
+            "2024-06-03T04:11:14.5",
+            " 2024-06-03",
+        ] {
+            assert_eq!(Created::parse(text), None, "{text:?}");
+        }
     }
 
     proptest! {

@@ -2,11 +2,13 @@
 
 use std::{error::Error, fmt};
 
+use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time, to the second, written `YYYY-MM-DDThh:mm:ssZ` (UTC).
 ///
-/// Reading also accepts another offset (older API versions send `+07:00`) and a fraction, which is dropped.
+/// Reading takes RFC 3339: also another offset (older API versions send `+07:00`), a fraction, which is dropped, and a leap
+/// second, which is read as the second before it.
 ///
 /// ```
 /// use omise_linked_accounts::Timestamp;
@@ -18,46 +20,53 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// Source: Omise "Linked Account Object API", attribute `created_at` (ISO 8601).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(jiff::Timestamp);
+pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 0000-01-01T00:00:00Z
+    const MIN: i64 = -62_167_219_200;
+    /// 9999-12-31T23:59:59Z
+    const MAX: i64 = 253_402_300_799;
+
     /// Parses a date and time with an offset.
     ///
     /// # Errors
     ///
-    /// [`TimestampError`] when `text` is not such a time, or is outside the years −9999 to 9999.
+    /// [`TimestampError`] when `text` is not such a time, or is outside the years 0 to 9999 in UTC.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        let exact: jiff::Timestamp = text.parse().map_err(|_| TimestampError(()))?;
-        Self::from_unix(exact.as_second())
+        let exact = DateTime::parse_from_rfc3339(text).map_err(|_| TimestampError(()))?;
+        Self::from_unix(exact.timestamp())
     }
 
     /// The time that is `seconds` after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     ///
-    /// [`TimestampError`] outside the years −9999 to 9999.
+    /// [`TimestampError`] outside the years 0 to 9999.
     pub fn from_unix(seconds: i64) -> Result<Self, TimestampError> {
-        jiff::Timestamp::from_second(seconds).map(Self).map_err(|_| TimestampError(()))
+        if (Self::MIN..=Self::MAX).contains(&seconds) { Ok(Self(seconds)) } else { Err(TimestampError(())) }
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn as_unix(self) -> i64 {
-        self.0.as_second()
+        self.0
     }
 
     /// This time and `seconds` more (or less, when negative), held at the ends of the calendar.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
-        let end = if seconds < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-        let moved = self.as_unix().checked_add(seconds).and_then(|s| jiff::Timestamp::from_second(s).ok());
-        Self(moved.unwrap_or(end))
+        Self(self.0.saturating_add(seconds).clamp(Self::MIN, Self::MAX))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        // chrono's calendar is larger than ours
+        let time = DateTime::from_timestamp(self.0, 0).unwrap_or_default();
+        let (year, month, day) = (time.year(), time.month(), time.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
@@ -97,10 +106,30 @@ mod tests {
             ("2024-06-03T04:11:14Z", "2024-06-03T04:11:14Z"),
             ("2017-11-02T11:30:00+07:00", "2017-11-02T04:30:00Z"),
             ("2024-06-03T04:11:14.999Z", "2024-06-03T04:11:14Z"),
+            ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+            ("2024-02-29T23:30:00-05:30", "2024-03-01T05:00:00Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), shown);
         }
-        for text in ["", "2024-06-03", "2024-06-03T04:11:14", "2024-13-03T04:11:14Z", "yesterday"] {
+        for text in [
+            "",
+            "2024-06-03",
+            "2024-06-03T04:11:14",
+            "2024-13-03T04:11:14Z",
+            "2023-02-29T04:11:14Z",
+            "2024-06-03T24:00:00Z",
+            "2024-06-03T04:11:14+24:00",
+            "2024-06-03T04:11:14Z[Asia/Bangkok]",
+            "2024-06-03T04:11:14Z ",
+            "20240603T041114Z",
+            "0000-01-01T00:00:00+07:00",
+            "9999-12-31T23:59:59-07:00",
+            "-000001-01-01T00:00:00Z",
+            "yesterday",
+        ] {
             assert!(Timestamp::parse(text).is_err(), "{text:?}");
         }
     }
@@ -108,13 +137,15 @@ mod tests {
     #[test]
     fn the_calendar_has_ends() {
         let now = Timestamp::from_unix(0).unwrap();
-        assert!(now.plus_seconds(i64::MAX) > now);
-        assert!(now.plus_seconds(i64::MIN) < now);
+        assert_eq!(now.plus_seconds(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(now.plus_seconds(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
+        assert!(Timestamp::from_unix(253_402_300_800).is_err());
+        assert!(Timestamp::from_unix(-62_167_219_201).is_err());
     }
 
     proptest! {
         #[test]
-        fn text_round_trips(seconds in 0_i64..253_402_300_799) {
+        fn text_round_trips(seconds in -62_167_219_200_i64..253_402_300_800) {
             let t = Timestamp::from_unix(seconds).unwrap();
             prop_assert_eq!(Timestamp::parse(&t.to_string()).unwrap(), t);
             prop_assert_eq!(t.to_string().len(), 20);
