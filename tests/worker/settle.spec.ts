@@ -209,6 +209,8 @@ test("the cron adopts an orphan that nobody asks for", async () => {
     adopted: 1,
     abandoned: 0,
     settled: 0,
+    failed: 0,
+    detail: null,
     stopped: null,
     upstream_calls: 1,
   });
@@ -282,6 +284,19 @@ test("a run looks at those first that were not looked at for longest", async () 
     for (const { path } of omise.requests) seen.add(path);
   }
   assert.equal(seen.size, 20);
+});
+
+test("an attempt that always fails does not keep the others from their turn", async () => {
+  assert.equal((await me.create()).status, 200);
+  const broken = accounts[0];
+  Object.assign(broken ?? {}, { object: "customer" });
+  const other = customer();
+  assert.equal((await other.create()).status, 200);
+  Object.assign(accounts[1] ?? {}, { status: "failed" });
+  await worker.cron();
+  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(accounts[1]?.id).first();
+  assert.deepEqual(row, { status: "failed" });
+  assert.ok(lines.some((line) => line.includes('"settled":1,"failed":1')));
 });
 
 test("fifty repetitions at once of a lost create make nothing twice", async () => {

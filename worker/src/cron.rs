@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use omise_linked_accounts::Status;
+use omise_linked_accounts::{Reason, Status};
 use serde::Serialize;
 use worker::{Env, console_log};
 
@@ -41,6 +41,10 @@ struct Report {
     abandoned: u32,
     /// Pending accounts that turned out to be over.
     settled: u32,
+    /// Attempts of which nothing could be learned.
+    failed: u32,
+    /// Why, of the last of them.
+    detail: Option<String>,
     /// What ended the run early.
     stopped: Option<String>,
     upstream_calls: u32,
@@ -71,18 +75,26 @@ async fn work(context: &Context, report: &mut Report) -> Result<(), Failure> {
         if context.trace.upstream_calls() >= MAX_CALLS {
             break;
         }
-        // Omise or the ledger does not answer: the rest waits for the next run
-        if let Err(failure) = look(context, &attempt, report).await
-            && failure.reason.is_retryable()
-        {
-            outcome = Err(failure);
-            break;
-        }
+        let found = look(context, &attempt, report).await;
+        // whatever came of it: one that always fails must not keep the others from their turn
         looked.push(attempt.id);
+        if let Err(failure) = found {
+            report.failed += 1;
+            if is_down(failure.reason) {
+                outcome = Err(failure);
+                break;
+            }
+            report.detail = failure.log;
+        }
     }
     report.looked = u32::try_from(looked.len()).unwrap_or(u32::MAX);
     context.ledger.looked(&looked, now).await?;
     outcome
+}
+
+/// Whether the rest had better wait for the next run.
+fn is_down(reason: Reason) -> bool {
+    matches!(reason, Reason::UpstreamTimeout | Reason::UpstreamUnavailable | Reason::LedgerUnavailable)
 }
 
 async fn look(context: &Context, attempt: &Attempt, report: &mut Report) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ mod create;
 mod cron;
 mod db;
 mod delete;
+mod fetch;
 mod jwks;
 mod ledger;
 mod limits;

@@ -1,20 +1,16 @@
 //! A JWK set behind an address: when it is fetched, and for how long it counts.
 
 use std::{
-    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
 use omise_linked_accounts::Reason;
-use worker::{
-    AbortController, AbortSignal, CacheMode, Date, Delay, Fetch, Headers, Request, RequestInit, RequestRedirect,
-};
+use worker::Date;
 
 use crate::{
     answer::Failure,
-    body::{BodyError, read_capped},
+    fetch::{Deadline, FetchError, Outgoing, USER_AGENT, fetch},
     jwks::KeySet,
     ledger::Millis,
     shared::Shared,
@@ -88,7 +84,7 @@ pub(crate) async fn get(url: &str, kid: Option<&str>) -> Result<Arc<KeySet>, Fai
             Decision::Use => true,
         };
         let until = Date::now().as_millis() + COOL_DOWN;
-        let outcome = fetch(url).await;
+        let outcome = fetch_set(url).await;
         let failed = outcome.is_err();
         cool((failed || again).then_some(Cooling { until, failed }));
         outcome.map(Arc::new).map_err(|why| unavailable(seconds(until, Date::now().as_millis()), why))
@@ -114,48 +110,19 @@ fn cool(cooling: Option<Cooling>) {
     *COOLING.lock().unwrap_or_else(PoisonError::into_inner) = cooling;
 }
 
-/// Fetches the set, once; redirects are not followed.
-async fn fetch(url: &str) -> Result<KeySet, &'static str> {
-    let abort = AbortController::default();
-    let signal = abort.signal();
-    let exchange = pin!(exchange(url, &signal));
-    let outcome = match select(exchange, pin!(Delay::from(DEADLINE))).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err("the key set did not come in time"),
-    };
-    if outcome.is_err() {
-        // nobody wants the rest
-        abort.abort();
-    }
-    KeySet::parse(&outcome?)
-}
-
-async fn exchange(url: &str, signal: &AbortSignal) -> Result<Vec<u8>, &'static str> {
-    let request = build(url).map_err(|_| "the key set cannot be asked for")?;
-    let sent = Fetch::Request(request).send_with_signal(signal).await;
-    let mut response = sent.map_err(|_| "the key set cannot be reached")?;
-    if response.status_code() != 200 {
+/// Fetches the set, once.
+async fn fetch_set(url: &str) -> Result<KeySet, &'static str> {
+    let headers = [("Accept", "application/json"), ("User-Agent", USER_AGENT)];
+    let outgoing = Outgoing { method: "GET", url, headers: &headers, body: None };
+    let answer = fetch(&outgoing, &Deadline::after(DEADLINE), KeySet::MAX_LEN).await.map_err(|error| match error {
+        FetchError::Timeout => "the key set did not come in time",
+        FetchError::Unreachable => "the key set cannot be reached",
+        FetchError::TooLarge => "the key set is larger than 64 KiB",
+    })?;
+    if answer.status != 200 {
         return Err("the key set's address answered with another status than 200");
     }
-    match response.stream() {
-        Ok(stream) => read_capped(stream, KeySet::MAX_LEN).await.map_err(|error| match error {
-            BodyError::TooLarge => "the key set is larger than 64 KiB",
-            BodyError::Broken => "the key set broke off",
-        }),
-        Err(_) => Err("the key set is empty"),
-    }
-}
-
-fn build(url: &str) -> worker::Result<Request> {
-    let headers = Headers::new();
-    headers.set("Accept", "application/json")?;
-    headers.set("User-Agent", concat!("omise-linked-accounts/", env!("CARGO_PKG_VERSION")))?;
-    let mut init = RequestInit::new();
-    init.with_headers(headers)
-        .with_redirect(RequestRedirect::Manual)
-        // a cache on the way would bring back the set without the new key
-        .with_cache(CacheMode::NoStore);
-    Request::new_with_init(url, &init)
+    KeySet::parse(&answer.body)
 }
 
 #[cfg(test)]

@@ -1,19 +1,17 @@
 //! Calling Omise.
 
-use std::{cell::Cell, pin::pin, time::Duration};
+use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use omise_linked_accounts::{
     API_VERSION, ApiError, BODY_TYPE, LinkedAccount, Mode, Reason, Request, ResponseError,
     retry::{Decision, Outcome, decide},
 };
-use wasm_bindgen::JsValue;
-use worker::{AbortController, AbortSignal, Delay, Fetch, Headers, RequestInit, RequestRedirect};
+use worker::Delay;
 
 use crate::{
     answer::Failure,
-    body::{BodyError, read_capped},
     context::{Context, random},
+    fetch::{Deadline, FetchError, Incoming, Outgoing, USER_AGENT, fetch},
     ledger::Millis,
     settings::Settings,
 };
@@ -27,23 +25,12 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<u32>,
 }
 
-/// Why nothing came back. The request may have been carried out all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CallError {
-    /// The deadline passed.
-    Timeout,
-    /// No connection, or it broke.
-    Unreachable,
-    /// The answer is larger than it may be.
-    TooLarge,
-}
-
-impl From<CallError> for Reason {
-    fn from(error: CallError) -> Self {
+impl From<FetchError> for Reason {
+    fn from(error: FetchError) -> Self {
         match error {
-            CallError::Timeout => Self::UpstreamTimeout,
-            CallError::Unreachable => Self::UpstreamUnavailable,
-            CallError::TooLarge => Self::UpstreamUnreadable,
+            FetchError::Timeout => Self::UpstreamTimeout,
+            FetchError::Unreachable => Self::UpstreamUnavailable,
+            FetchError::TooLarge => Self::UpstreamUnreadable,
         }
     }
 }
@@ -56,71 +43,56 @@ pub(crate) async fn ask(context: &Context, request: &Request, cap: usize) -> Res
 
 /// Sends one request, and again where the core's `retry` says so; all of it within the deadline.
 ///
-/// The headers are [`build`]'s list and nothing of the customer's; redirects are not followed; of the answer, at most `cap`
-/// bytes are read.
+/// The headers are this list and nothing of the customer's; of the answer, at most `cap` bytes are read.
 pub(crate) async fn call(
     context: &Context,
     request: &Request,
     idempotency_key: Option<&str>,
     cap: usize,
-) -> Result<Answer, CallError> {
+) -> Result<Answer, FetchError> {
+    let settings = context.settings;
+    let query = request.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+    let authorization = settings.secret_key.authorization();
+    let mut headers = vec![
+        ("Accept", "application/json"),
+        ("Authorization", authorization.as_str()),
+        ("Omise-Version", API_VERSION),
+        ("User-Agent", USER_AGENT),
+        ("X-Request-Id", context.trace.request_id.as_str()),
+    ];
+    headers.extend(idempotency_key.map(|key| ("Idempotency-Key", key)));
+    headers.extend(request.body.as_ref().map(|_| ("Content-Type", BODY_TYPE)));
+    let outgoing = Outgoing {
+        method: request.method.as_str(),
+        url: &format!("{}{}{query}", settings.api_origin, request.path),
+        headers: &headers,
+        body: request.body.as_deref(),
+    };
+
     let started = context.now();
-    let abort = AbortController::default();
-    let signal = abort.signal();
-    let tries = Cell::new(0);
-    let exchange = async {
-        loop {
-            tries.set(tries.get() + 1);
-            let outcome = send(context, request, idempotency_key, cap, &signal).await;
-            let (seen, retry_after) = match &outcome {
-                Ok(answer) => (Outcome::Answered(answer.status), answer.retry_after),
-                Err(CallError::TooLarge) => return outcome,
-                // `fetch` does not tell whether bytes have left
-                Err(_) => (Outcome::Lost, None),
-            };
-            let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
-            let random = u16::from_le_bytes(random().unwrap_or_default());
-            match decide(request.method, seen, tries.get(), retry_after, random) {
-                Decision::Stop => return outcome,
-                Decision::After(delay) => Delay::from(delay).await,
-            }
+    let deadline = Deadline::after(settings.upstream_deadline);
+    let mut tries = 0;
+    let outcome = loop {
+        tries += 1;
+        let outcome = fetch(&outgoing, &deadline, cap).await.map(|Incoming { status, retry_after, body }| {
+            let retry_after = retry_after.and_then(|text| seconds(&text, context.now()));
+            Answer { status, body, retry_after }
+        });
+        let (seen, retry_after) = match &outcome {
+            Ok(answer) => (Outcome::Answered(answer.status), answer.retry_after),
+            // `fetch` does not tell whether bytes have left
+            Err(FetchError::Unreachable) => (Outcome::Lost, None),
+            Err(FetchError::Timeout | FetchError::TooLarge) => break outcome,
+        };
+        let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
+        let random = u16::from_le_bytes(random().unwrap_or_default());
+        match decide(request.method, seen, tries, retry_after, random) {
+            Decision::Stop => break outcome,
+            Decision::After(delay) => Delay::from(delay).await,
         }
     };
-    let deadline = Delay::from(context.settings.upstream_deadline);
-    let outcome = match select(pin!(exchange), pin!(deadline)).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err(CallError::Timeout),
-    };
-    if outcome.is_err() {
-        // whatever still arrives is not waited for
-        abort.abort();
-    }
-    context.trace.upstream_took(tries.get(), context.now() - started);
+    context.trace.upstream_took(tries, context.now() - started);
     outcome
-}
-
-async fn send(
-    context: &Context,
-    request: &Request,
-    idempotency_key: Option<&str>,
-    cap: usize,
-    signal: &AbortSignal,
-) -> Result<Answer, CallError> {
-    let unreachable = |_| CallError::Unreachable;
-    let request = build(context, request, idempotency_key).map_err(unreachable)?;
-    let mut response = Fetch::Request(request).send_with_signal(signal).await.map_err(unreachable)?;
-    let status = response.status_code();
-    let retry_after = response.headers().get("Retry-After").ok().flatten();
-    let retry_after = retry_after.and_then(|text| seconds(&text, context.now()));
-    let body = match response.stream() {
-        Ok(stream) => read_capped(stream, cap).await.map_err(|error| match error {
-            BodyError::TooLarge => CallError::TooLarge,
-            BodyError::Broken => CallError::Unreachable,
-        })?,
-        // no body at all
-        Err(_) => Vec::new(),
-    };
-    Ok(Answer { status, body, retry_after })
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which the engine reads.
@@ -132,29 +104,6 @@ fn seconds(text: &str, now: Millis) -> Option<u32> {
     }
     let at = js_sys::Date::parse(text);
     at.is_finite().then(|| ((at - now as f64) / 1_000.0).ceil().max(0.0) as u32)
-}
-
-fn build(context: &Context, request: &Request, idempotency_key: Option<&str>) -> worker::Result<worker::Request> {
-    let settings = context.settings;
-    let headers = Headers::new();
-    headers.set("Accept", "application/json")?;
-    headers.set("Authorization", &settings.secret_key.authorization())?;
-    headers.set("Omise-Version", API_VERSION)?;
-    headers.set("User-Agent", concat!("omise-linked-accounts/", env!("CARGO_PKG_VERSION")))?;
-    headers.set("X-Request-Id", &context.trace.request_id)?;
-    if let Some(key) = idempotency_key {
-        headers.set("Idempotency-Key", key)?;
-    }
-    if request.body.is_some() {
-        headers.set("Content-Type", BODY_TYPE)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(request.method.as_str().to_owned().into())
-        .with_headers(headers)
-        .with_redirect(RequestRedirect::Manual)
-        .with_body(request.body.as_deref().map(JsValue::from_str));
-    let query = request.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
-    worker::Request::new_with_init(&format!("{}{}{query}", settings.api_origin, request.path), &init)
 }
 
 /// The failure that a customer sees when Omise did not bring the account that was asked for. The raw text goes to the log.
