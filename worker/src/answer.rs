@@ -32,51 +32,73 @@ pub(crate) fn tidy(mut account: LinkedAccount) -> LinkedAccount {
 }
 
 /// A request that is answered with an error.
+///
+/// Few failures say more than their reason, and every `?` moves one: the rest is in a box.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) reason: Reason,
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
     issues: Vec<Issue>,
     retry_after: Option<u32>,
-    linked_account: Option<Box<Shown>>,
+    linked_account: Option<Shown>,
     allow: Option<&'static str>,
-    /// For the log alone.
-    pub(crate) log: Option<String>,
+    log: Option<String>,
 }
 
 impl Failure {
     pub(crate) const fn new(reason: Reason) -> Self {
-        Self { reason, issues: Vec::new(), retry_after: None, linked_account: None, allow: None, log: None }
+        Self { reason, more: None }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut More)) -> Self {
+        set(self.more.get_or_insert_default());
+        self
     }
 
     /// Cut at what one answer tells: a hostile body could hold tens of thousands.
     pub(crate) fn with_issues(self, mut issues: Vec<Issue>) -> Self {
         issues.truncate(ValidationError::MAX_ISSUES);
-        Self { issues, ..self }
+        self.with(|more| more.issues = issues)
+    }
+
+    pub(crate) fn into_issues(self) -> Vec<Issue> {
+        self.more.map(|more| more.issues).unwrap_or_default()
+    }
+
+    pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
+        self.with(|more| more.retry_after = Some(seconds))
+    }
+
+    pub(crate) fn with_linked_account(self, account: Shown) -> Self {
+        self.with(|more| more.linked_account = Some(account))
+    }
+
+    pub(crate) fn with_allow(self, methods: &'static str) -> Self {
+        self.with(|more| more.allow = Some(methods))
+    }
+
+    /// For the log alone.
+    pub(crate) fn with_log(self, text: impl Into<String>) -> Self {
+        let text = text.into();
+        self.with(|more| more.log = Some(text))
+    }
+
+    pub(crate) fn log(&self) -> Option<&str> {
+        self.more.as_ref()?.log.as_deref()
+    }
+
+    /// The words for the log, to be said with another reason; empty where there are none.
+    pub(crate) fn into_log(self) -> String {
+        self.more.and_then(|more| more.log).unwrap_or_default()
     }
 
     /// Whether the caller was refused, rather than let down by us or Omise.
     pub(crate) fn is_refusal(&self) -> bool {
         self.reason.http_status().is_some_and(|status| status < 500)
-    }
-
-    pub(crate) fn into_issues(self) -> Vec<Issue> {
-        self.issues
-    }
-
-    pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
-        Self { retry_after: Some(seconds), ..self }
-    }
-
-    pub(crate) fn with_linked_account(self, account: Shown) -> Self {
-        Self { linked_account: Some(Box::new(account)), ..self }
-    }
-
-    pub(crate) fn with_allow(self, methods: &'static str) -> Self {
-        Self { allow: Some(methods), ..self }
-    }
-
-    pub(crate) fn with_log(self, text: impl Into<String>) -> Self {
-        Self { log: Some(text.into()), ..self }
     }
 }
 
@@ -146,18 +168,20 @@ pub(crate) fn respond(
             json(builder, headers, 200, serde_json::to_vec(account)?)
         }
         Err(failure) => {
-            if let Some(seconds) = failure.retry_after {
-                headers.set("Retry-After", &seconds.to_string())?;
-            }
-            if let Some(methods) = failure.allow {
-                headers.set("Allow", methods)?;
+            let mut answer = ErrorAnswer::new(failure.reason, &trace.request_id);
+            if let Some(more) = &failure.more {
+                if let Some(seconds) = more.retry_after {
+                    headers.set("Retry-After", &seconds.to_string())?;
+                }
+                if let Some(methods) = more.allow {
+                    headers.set("Allow", methods)?;
+                }
+                answer.issues.clone_from(&more.issues);
+                answer.linked_account = more.linked_account.as_ref();
             }
             if failure.reason == Reason::Unauthenticated {
                 headers.set("WWW-Authenticate", "Bearer")?;
             }
-            let mut answer = ErrorAnswer::new(failure.reason, &trace.request_id);
-            answer.issues.clone_from(&failure.issues);
-            answer.linked_account = failure.linked_account.as_deref();
             // a reason of the browser's has no status, and never comes from here
             json(builder, headers, failure.reason.http_status().unwrap_or(500), serde_json::to_vec(&answer)?)
         }

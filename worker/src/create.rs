@@ -88,8 +88,7 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
                 }
             };
             if let Err(failure) = context.ledger.link(new.id, &account, read_at, "create").await {
-                let log = failure.log.unwrap_or_default();
-                return Err(in_doubt(context, new.id, log).await);
+                return Err(in_doubt(context, new.id, failure.into_log()).await);
             }
             if account.registration_uri.is_none() {
                 let failure = Failure::new(Reason::UpstreamUnreadable);
@@ -112,7 +111,7 @@ async fn in_doubt(context: &Context, attempt: &str, log: String) -> Failure {
     // the row stays in flight if this fails too, and is read as in doubt once its time is over
     match context.ledger.doubt(attempt).await {
         Ok(()) => failure.with_log(log),
-        Err(second) => failure.with_log(format!("{log}; {}", second.log.unwrap_or_default())),
+        Err(second) => failure.with_log(format!("{log}; {}", second.into_log())),
     }
 }
 
@@ -132,7 +131,7 @@ async fn replay(context: &Context, attempt: &Attempt) -> Result<Success, Failure
         Ok(Settled::InFlight) => return Err(Failure::new(Reason::AttemptInFlight).with_retry_after(2)),
         Ok(Settled::InDoubt) => return Err(unknown()),
         // looking failed: nothing more is known than before
-        Err(failure) => return Err(unknown().with_log(failure.log.unwrap_or_default())),
+        Err(failure) => return Err(unknown().with_log(failure.into_log())),
     };
     let account = retrieve::read(context, &id).await?;
     Ok(Success::Account { account: Box::new(account), replayed: true })

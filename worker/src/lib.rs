@@ -78,7 +78,7 @@ pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Resu
     let response = answer::respond(&outcome, &trace, cors)?;
     let (reason, detail) = match &outcome {
         Ok(_) => (None, None),
-        Err(failure) => (Some(failure.reason.as_str()), failure.log.as_deref()),
+        Err(failure) => (Some(failure.reason.as_str()), failure.log()),
     };
     trace.log(name, response.status_code(), reason, detail);
     Ok(response)

@@ -66,7 +66,7 @@ pub(crate) async fn handle(context: &Context, mut req: Request) -> Result<Succes
         Ok(reading) => reading,
         // the sender is to come again, whatever a customer would have been told
         Err(failure) if failure.reason.http_status() < Some(500) => {
-            return Err(Failure::new(Reason::UpstreamUnreadable).with_log(failure.log.unwrap_or_default()));
+            return Err(Failure::new(Reason::UpstreamUnreadable).with_log(failure.into_log()));
         }
         Err(failure) => return Err(failure),
     };
