@@ -67,6 +67,8 @@ impl<T: Clone> Shared<T> {
     ///
     /// While one request reads, others wait for the result; whoever has waited for two seconds reads too. `read` is given the
     /// last reading, for readers that build on it. Its error is its own request's alone: the next one reads again.
+    ///
+    /// `fresh` runs under the lock: it only compares.
     pub(crate) async fn get<E>(
         &self,
         key: &str,
