@@ -1,10 +1,11 @@
-//! `cargo xtask size`: what is shipped, in bytes.
+//! `cargo xtask size`: what is shipped, in bytes, and how long the Worker takes to start.
 
 use std::{
     collections::BTreeSet,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +15,8 @@ use serde_json::Value;
 use crate::{
     build::{self, Product},
     root,
+    step::quietly,
+    tools,
 };
 
 /// Sizes of one thing.
@@ -41,7 +44,39 @@ pub(crate) fn run() -> Result<()> {
         let folder = root().join(worker).join("build");
         each(worker, &folder, &[folder.join("index.js"), folder.join("index_bg.wasm")])?;
     }
+    println!("worker: start-up in workerd, on this machine: {:.0} ms (Cloudflare allows 1000)", startup()?);
     Ok(())
+}
+
+/// How long workerd is busy starting the Worker, in milliseconds: the median of three profiles by wrangler.
+fn startup() -> Result<f64> {
+    let file = root().join("target/xtask/startup.cpuprofile");
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let mut command = Command::new(tools::node_program("wrangler")?);
+        command
+            .args(["check", "startup", "--outfile"])
+            .arg(&file)
+            .current_dir(root().join("worker"))
+            .env("PATH", tools::path_with_node()?)
+            .env("WRANGLER_SEND_METRICS", "false");
+        quietly(&mut command)?;
+        let text = fs::read_to_string(&file).context("wrangler wrote no profile")?;
+        times.push(busy(&serde_json::from_str(&text).context("wrangler's profile cannot be read")?)?);
+    }
+    times.sort_by(f64::total_cmp);
+    times.get(1).copied().context("no profile")
+}
+
+/// The time of a CPU profile in which something ran, in milliseconds.
+fn busy(profile: &Value) -> Result<f64> {
+    let array =
+        |name: &str| profile.get(name).and_then(Value::as_array).with_context(|| format!("the profile has no {name}"));
+    let is_idle = |node: &&Value| node.pointer("/callFrame/functionName").is_some_and(|name| name == "(idle)");
+    let idle = array("nodes")?.iter().find(is_idle).and_then(|node| node.get("id"));
+    let samples = array("samples")?.iter().zip(array("timeDeltas")?);
+    let micros: f64 = samples.filter(|(node, _)| Some(*node) != idle).filter_map(|(_, delta)| delta.as_f64()).sum();
+    Ok(micros / 1_000.0)
 }
 
 /// A line for each file and one for all.
@@ -145,6 +180,20 @@ mod tests {
         let text = "import { a } from './a.js'\nimport \"./b.js\";\nexport { c } from './c.js';\nimport {\n  d,\n} from './d.js'\n\
                     export const load = () => import('./later.js')\nconst from = 'from'\n";
         assert_eq!(static_imports(text), ["./a.js", "./b.js", "./c.js", "./d.js"]);
+    }
+
+    #[test]
+    fn idle_time_is_not_start_up() {
+        let profile = json!({
+            "nodes": [
+                { "id": 1, "callFrame": { "functionName": "(idle)" } },
+                { "id": 2, "callFrame": { "functionName": "start" } }
+            ],
+            "samples": [1, 2, 2],
+            "timeDeltas": [9_000, 1_500, 500]
+        });
+        assert!((busy(&profile).unwrap() - 2.0).abs() < 1e-9);
+        assert!(busy(&json!({ "nodes": [], "samples": [] })).is_err());
     }
 
     #[test]
