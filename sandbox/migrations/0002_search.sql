@@ -13,4 +13,4 @@ CREATE INDEX accounts_created ON accounts (created_at, id);
 CREATE INDEX accounts_status ON accounts (status, created_at, id);
 CREATE INDEX accounts_type ON accounts (type, created_at, id);
 -- Those whose time may be over.
-CREATE INDEX accounts_pending ON accounts (expires_at) WHERE status = 'pending';
+CREATE INDEX accounts_pending ON accounts (status, expires_at) WHERE status = 'pending';
