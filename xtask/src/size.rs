@@ -55,7 +55,7 @@ fn startup() -> Result<f64> {
     for _ in 0..3 {
         let mut command = Command::new(tools::node_program("wrangler")?);
         command
-            .args(["check", "startup", "--outfile"])
+            .args(["check", "startup", "--args=--env test", "--outfile"])
             .arg(&file)
             .current_dir(root().join("worker"))
             .env("PATH", tools::path_with_node()?)
