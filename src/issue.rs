@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One thing that is wrong with an input, in the shape a form can show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,8 +27,7 @@ impl Issue {
 }
 
 /// The kind of an [`Issue`]: stable words that programs may compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IssueCode {
     /// A required field is missing or empty.
@@ -49,6 +48,30 @@ pub enum IssueCode {
     NotAllowed,
     /// The name is reserved for the Worker.
     Reserved,
+}
+
+impl IssueCode {
+    /// The code as answers carry it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::WrongType => "wrong_type",
+            Self::UnknownField => "unknown_field",
+            Self::Duplicate => "duplicate",
+            Self::Invalid => "invalid",
+            Self::TooLong => "too_long",
+            Self::NotSupported => "not_supported",
+            Self::NotAllowed => "not_allowed",
+            Self::Reserved => "reserved",
+        }
+    }
+}
+
+impl Serialize for IssueCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// Everything that is wrong with an input, at once, in field order; never empty, and cut at [`ValidationError::MAX_ISSUES`].

@@ -8,11 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::RequestRedirect;
 
-use super::{
-    calls::ClientOptions,
-    error::{ClientError, object},
-    input,
-};
+use super::{calls::ClientOptions, error::ClientError, input, object::object};
 use crate::{
     CreatePolicy, CreateRequest, LinkState, LinkedAccountId, Reason, Scalar, Status,
     poll::{self, Next, Situation},
@@ -27,7 +23,7 @@ extern "C" {
     fn set_timeout(callback: &js_sys::Function, millis: u32) -> JsValue;
 }
 
-type ClientResult<T> = Result<T, ClientError>;
+pub(super) type ClientResult<T = JsValue> = Result<T, ClientError>;
 
 /// One client's settings, for the time of one call.
 pub(super) struct Client<'a> {
@@ -39,21 +35,21 @@ impl<'a> Client<'a> {
         Self { options }
     }
 
-    pub(super) async fn create(&self, params: &JsValue, idempotency_key: &str) -> ClientResult<JsValue> {
+    pub(super) async fn create(&self, params: &JsValue, idempotency_key: &str) -> ClientResult {
         let request = CreateRequest::validate(input::create(params), &CreatePolicy::unrestricted())
             .map_err(ClientError::Invalid)?;
         self.send(Method::POST, "/linked_accounts", Some(&body(&request)), Some(idempotency_key)).await
     }
 
-    pub(super) async fn retrieve(&self, id: &str) -> ClientResult<JsValue> {
+    pub(super) async fn retrieve(&self, id: &str) -> ClientResult {
         self.send(Method::GET, &path(id)?, None, None).await
     }
 
-    pub(super) async fn delete(&self, id: &str) -> ClientResult<JsValue> {
+    pub(super) async fn delete(&self, id: &str) -> ClientResult {
         self.send(Method::DELETE, &path(id)?, None, None).await
     }
 
-    pub(super) async fn resume(&self, link_state: &str) -> ClientResult<JsValue> {
+    pub(super) async fn resume(&self, link_state: &str) -> ClientResult {
         // the Worker would answer the same to any other text
         LinkState::parse(link_state).map_err(|_| not_found())?;
         let body = object(&[(LinkState::PARAMETER, link_state.into())]);
@@ -94,7 +90,7 @@ impl<'a> Client<'a> {
         path: &str,
         body: Option<&JsValue>,
         idempotency_key: Option<&str>,
-    ) -> ClientResult<JsValue> {
+    ) -> ClientResult {
         let token = self.token().await?;
         let endpoint = self.options.endpoint();
         let url = format!("{}{path}", endpoint.trim_end_matches('/'));
@@ -128,7 +124,7 @@ impl<'a> Client<'a> {
 }
 
 /// An account, or what the Worker says went wrong.
-fn read(response: &Response, text: &str) -> ClientResult<JsValue> {
+fn read(response: &Response, text: &str) -> ClientResult {
     let value = JSON::parse(text).map_err(unreadable)?;
     match (response.status(), self::text(&value, "object").as_str()) {
         (200, "linked_account") => Ok(value),

@@ -1,9 +1,9 @@
 //! Failures as JavaScript sees them.
 
-use js_sys::{Object, Reflect};
+use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 
-use super::validate::issues;
+use super::{object::object, validate::issues};
 use crate::{Reason, ValidationError};
 
 /// Why a call of the client failed.
@@ -22,8 +22,8 @@ impl ClientError {
     pub(super) fn into_object(self) -> JsValue {
         match self {
             Self::Invalid(error) => {
-                let issues = issues(error.issues()).unwrap_or_default();
-                plain(Reason::InvalidRequest, &[("message", error.to_string().into()), ("issues", issues)])
+                let issues = issues(error.issues());
+                plain(Reason::InvalidRequest, &[("message", error.to_string().into()), ("issues", issues.into())])
             }
             Self::Local(reason, cause) => plain(reason, &[("cause", cause)]),
             Self::Answered { status, body, retry_after } => {
@@ -62,13 +62,4 @@ fn plain(reason: Reason, more: &[(&str, JsValue)]) -> JsValue {
     ];
     fields.extend_from_slice(more);
     object(&fields)
-}
-
-pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
-    let object = Object::new();
-    for (name, value) in fields {
-        // a fresh plain object takes every property
-        let _ = Reflect::set(&object, &(*name).into(), value);
-    }
-    object.into()
 }

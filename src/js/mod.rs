@@ -11,6 +11,7 @@ mod client;
 #[cfg(feature = "js")]
 mod error;
 mod input;
+mod object;
 mod validate;
 
 #[cfg(feature = "js")]
