@@ -168,13 +168,17 @@ macro_rules! error_codes {
             /// Every code that is known, in alphabetical order.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant),*];
 
+            /// The text of each of [`Self::KNOWN`]: a search in two tables is a fraction of two matches of 45 arms.
+            const TEXTS: &'static [&'static str] = &[$($text),*];
+
             /// The code as Omise writes it.
             #[must_use]
             pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $text,)*
-                    Self::Unknown(text) => text,
+                if let Self::Unknown(text) = self {
+                    return text;
                 }
+                let at = Self::KNOWN.iter().position(|code| code == self);
+                at.and_then(|at| Self::TEXTS.get(at)).copied().unwrap_or_default()
             }
 
             /// The HTTP status that Omise's pages list the code under; `None` for unknown ones.
@@ -189,10 +193,8 @@ macro_rules! error_codes {
 
         impl From<&str> for ErrorCode {
             fn from(text: &str) -> Self {
-                match text {
-                    $($text => Self::$variant,)*
-                    other => Self::Unknown(other.into()),
-                }
+                let at = Self::TEXTS.iter().position(|known| *known == text);
+                at.and_then(|at| Self::KNOWN.get(at)).cloned().unwrap_or_else(|| Self::Unknown(text.into()))
             }
         }
     };

@@ -55,7 +55,9 @@ impl LinkedAccountId {
     /// The mode that the id names: test ids carry `_test_`.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        if self.0.contains("_test_") { Mode::Test } else { Mode::Live }
+        // only `test` brings a second underscore
+        let underscores = self.0.bytes().filter(|b| *b == b'_').count();
+        if underscores == 2 { Mode::Test } else { Mode::Live }
     }
 }
 

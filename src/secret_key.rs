@@ -47,7 +47,7 @@ impl SecretKey {
     /// The mode that the key belongs to.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        if self.0.contains("_test_") { Mode::Test } else { Mode::Live }
+        if self.0.starts_with("skey_test_") { Mode::Test } else { Mode::Live }
     }
 
     /// The value of the `Authorization` header that this key makes. Never log it.
@@ -108,8 +108,10 @@ mod tests {
     #[test]
     fn kinds_of_key() {
         assert_eq!(SecretKey::parse("skey_test_5xuy4w91xqz7d1w9u0t").unwrap().mode(), Mode::Test);
-        let live = ["skey", "5xuy4w91xqz7d1w9u0t"].join("_");
-        assert_eq!(SecretKey::parse(&live).unwrap().mode(), Mode::Live);
+        for live in ["5xuy4w91xqz7d1w9u0t", "5xuy4w91_test_7d1w9u0t"] {
+            let live = ["skey", live].join("_");
+            assert_eq!(SecretKey::parse(&live).unwrap().mode(), Mode::Live);
+        }
         for (text, error) in [
             ("", SecretKeyError::Format),
             ("skey_", SecretKeyError::Format),
