@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Session } from "../../xtask/stack.ts";
+import { assertContract } from "./contract.ts";
 
 /** A session token as a shop's backend would mint it. */
 export function token(session: Session, claims: Record<string, unknown> = {}): string {
@@ -21,6 +22,15 @@ export interface Answer {
   headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever JSON came
   body: any;
+}
+
+/** Reads an answer of the Worker's, which has to keep the contract. */
+export async function readAnswer(method: string, response: Response): Promise<Answer> {
+  const { status, headers, url } = response;
+  const text = await response.text();
+  const answer = { status, headers, body: text ? JSON.parse(text) : undefined };
+  assertContract(method, new URL(url).pathname, answer);
+  return answer;
 }
 
 /** One customer of one Worker. */
@@ -39,9 +49,7 @@ export class Customer {
     const headers = new Headers(init.headers);
     if (!headers.has("Authorization"))
       headers.set("Authorization", `Bearer ${token(this.session, this.claims)}`);
-    const response = await fetch(this.url + path, { redirect: "manual", ...init, method, headers });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : undefined };
+    return readAnswer(method, await fetch(this.url + path, { redirect: "manual", ...init, method, headers }));
   }
 
   json(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {

@@ -4,7 +4,15 @@ import assert from "node:assert/strict";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { type Answer, account, assertError, assertStandardHeaders, Customer, FakeOmise } from "./support.ts";
+import {
+  type Answer,
+  account,
+  assertError,
+  assertStandardHeaders,
+  Customer,
+  FakeOmise,
+  readAnswer,
+} from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -87,8 +95,7 @@ async function deliver(body: string, delivery: Delivery = {}): Promise<Answer> {
   const { signature = sign(secret, timestamp, body) } = delivery;
   const headers = new Headers({ "Omise-Signature-Timestamp": timestamp });
   if (signature !== null) headers.set("Omise-Signature", signature);
-  const response = await fetch(`${worker.url}/webhooks/omise`, { method: "POST", body, headers });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  return readAnswer("POST", await fetch(`${worker.url}/webhooks/omise`, { method: "POST", body, headers }));
 }
 
 const send = (value: unknown, delivery?: Delivery) => deliver(JSON.stringify(value, null, 2), delivery);
