@@ -90,6 +90,10 @@ pub(crate) async fn call(
             Decision::Stop => break outcome,
             Decision::After(delay) => Delay::from(delay).await,
         }
+        // what Omise said last says more than that the time is over
+        if deadline.is_over() {
+            break outcome;
+        }
     };
     context.trace.upstream_took(tries, context.now() - started);
     outcome
