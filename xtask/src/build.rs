@@ -32,6 +32,10 @@ const WASM_FEATURES: [&str; 7] = [
     "--enable-sign-ext",
 ];
 
+/// How much memory a Worker in Rust takes at most, in bytes. An isolate has 128 MB, and holds two instances while one that died is
+/// not yet collected. Without a limit of its own, the instance would grow until the runtime ends the isolate.
+const MAX_MEMORY: usize = 64 << 20;
+
 /// Build the Worker, the sandbox, the npm package, and install the package in the storefront.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -150,7 +154,7 @@ fn worker(folder: &str) -> Result<()> {
                 .env("PATH", tools::path_with_node()?)
                 .env("WASM_BINDGEN_BIN", wasm_bindgen)
                 .env("ESBUILD_BIN", esbuild)
-                .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?)
+                .env("CARGO_ENCODED_RUSTFLAGS", format!("{}\u{1f}-Clink-arg=--max-memory={MAX_MEMORY}", rustflags()?))
                 // Compile errors are what matters, not where worker-build noticed them.
                 .env("RUST_BACKTRACE", "0"),
         )?;
