@@ -257,7 +257,10 @@ async function run(folder: string, options: RunOptions): Promise<Running> {
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
   const { log = () => {} } = options;
-  const build = join(ROOT, folder, "build");
+  const module = (type: "ESModule" | "CompiledWasm", name: string) => ({
+    type,
+    path: join(ROOT, folder, name),
+  });
 
   // In place of wrangler's text bindings, which would hold the developer's own .dev.vars.
   const bindings: Record<string, unknown> = { ...config.vars };
@@ -276,10 +279,12 @@ async function run(folder: string, options: RunOptions): Promise<Running> {
     ratelimits,
     name: folder,
     bindings,
-    modulesRoot: build,
+    modulesRoot: join(ROOT, folder),
+    // The entry first, as wrangler.toml names it.
     modules: [
-      { type: "ESModule", path: join(build, "index.js") },
-      { type: "CompiledWasm", path: join(build, "index_bg.wasm") },
+      ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
+      module("ESModule", "build/index.js"),
+      module("CompiledWasm", "build/index_bg.wasm"),
     ],
     host: HOST,
     port: options.port ?? 0,

@@ -19,6 +19,7 @@ mod jwks;
 mod ledger;
 mod limits;
 mod list;
+mod panic;
 mod ready;
 mod remote_jwks;
 mod request;
@@ -57,9 +58,10 @@ const OPENAPI: &[u8] = include_bytes!("../openapi.json");
 ///
 /// # Errors
 ///
-/// Only where not even an error can be built; the runtime then answers 500.
+/// Only where not even an error can be built; rescue.js then answers 500.
 #[event(fetch)]
 pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Result<Response> {
+    panic::hook();
     let trace = Rc::new(Trace::start(request_id()));
     let settings = settings(&env);
     let origin = request::header(&req, "Origin");
@@ -87,6 +89,7 @@ pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Resu
 /// Does what no customer came back for.
 #[event(scheduled)]
 pub async fn scheduled(_event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
+    panic::hook();
     match settings(&env) {
         Ok(settings) => {
             // what failed is in the report

@@ -128,7 +128,7 @@ fn worker(folder: &str) -> Result<()> {
     let stamp = Stamp {
         file: root().join("target/xtask").join(folder),
         inputs: inputs(&[folder, "src"]),
-        ignored: [".dev.vars", ".wrangler", "build", "node_modules"]
+        ignored: [".dev.vars", ".wrangler", "build", "entry.js", "node_modules", "rescue.js"]
             .iter()
             .map(|name| crate_folder.join(name))
             // Compiled with the feature `js` only.
