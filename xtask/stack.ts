@@ -75,6 +75,8 @@ export interface Running {
   db(): Promise<Database>;
   /** Runs what the cron would. */
   cron(): Promise<void>;
+  /** Runs the cron handler as of a trigger; gives the outcome. */
+  scheduled(cron: string): Promise<string>;
   dispose(): Promise<void>;
 }
 
@@ -98,6 +100,8 @@ export interface WorkerOptions extends RunOptions {
   /** The shop's origin. */
   storefrontUrl: string;
   secrets: Secrets;
+  /** Whether to run the build that dies where a request asks for it. */
+  fault?: boolean;
 }
 
 export interface SandboxOptions extends RunOptions {
@@ -210,7 +214,7 @@ export async function startWorker(options: WorkerOptions): Promise<Running> {
   const { omiseUrl, storefrontUrl, secrets } = options;
   const [free] = await freePorts();
   const port = options.port || free;
-  return await run("worker", {
+  return await run("worker", options.fault ? "build-fault" : "build", {
     ...options,
     port,
     bindings: {
@@ -234,7 +238,7 @@ export async function startWorker(options: WorkerOptions): Promise<Running> {
 /** Starts the sandbox alone. */
 export async function startSandbox(options: SandboxOptions): Promise<Running> {
   const { OMISE_SECRET_KEY, WEBHOOK_SECRET } = options.secrets;
-  return await run("sandbox", {
+  return await run("sandbox", "build", {
     ...options,
     bindings: { OMISE_SECRET_KEY, WEBHOOK_SECRET, ...options.bindings },
   });
@@ -251,15 +255,16 @@ export function randomSecrets(): Secrets {
   };
 }
 
-/** Runs the Worker that is built in a folder of the project. */
-async function run(folder: string, options: RunOptions): Promise<Running> {
+/** Runs a build of the Worker in a folder of the project. */
+async function run(folder: string, out: string, options: RunOptions): Promise<Running> {
   const configPath = join(ROOT, folder, "wrangler.toml");
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
   const { log = () => {} } = options;
-  const module = (type: "ESModule" | "CompiledWasm", name: string) => ({
+  const module = (type: "ESModule" | "CompiledWasm", name: string, from = name) => ({
     type,
     path: join(ROOT, folder, name),
+    contents: readFileSync(join(ROOT, folder, from)),
   });
 
   // In place of wrangler's text bindings, which would hold the developer's own .dev.vars.
@@ -280,11 +285,11 @@ async function run(folder: string, options: RunOptions): Promise<Running> {
     name: folder,
     bindings,
     modulesRoot: join(ROOT, folder),
-    // The entry first, as wrangler.toml names it.
+    // The entry first, as wrangler.toml names it. It imports from build/, whichever build that is.
     modules: [
       ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
-      module("ESModule", "build/index.js"),
-      module("CompiledWasm", "build/index_bg.wasm"),
+      module("ESModule", "build/index.js", `${out}/index.js`),
+      module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),
     ],
     host: HOST,
     port: options.port ?? 0,
@@ -303,13 +308,16 @@ async function run(folder: string, options: RunOptions): Promise<Running> {
     for (const { binding, migrations_dir = "migrations" } of config.d1_databases) {
       await migrate(await mf.getD1Database(binding), join(ROOT, folder, migrations_dir));
     }
-    const cron = async () => {
+    const scheduled = async (cron: string) => {
       // Its declared type is that of a request of the host's own.
       const worker = (await mf.getWorker()) as unknown as Scheduled;
-      const { outcome } = await worker.scheduled({ cron: "*/5 * * * *" });
+      return (await worker.scheduled({ cron })).outcome;
+    };
+    const cron = async () => {
+      const outcome = await scheduled("*/5 * * * *");
       if (outcome !== "ok") throw new Error(`the cron's outcome is ${outcome}`);
     };
-    return { url, db: () => mf.getD1Database("DB"), cron, dispose: () => mf.dispose() };
+    return { url, db: () => mf.getD1Database("DB"), cron, scheduled, dispose: () => mf.dispose() };
   } catch (error) {
     await mf.dispose();
     throw error;

@@ -78,6 +78,8 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
         Ok(answer) => answer,
         Err(error) => return Err(in_doubt(context, new.id, format!("omise: {error:?}")).await),
     };
+    #[cfg(feature = "fault")]
+    crate::fault::after_upstream(&context.trace.request_id);
     match create::decode_response(answer.status, &answer.body) {
         Ok(account) => {
             let account = match upstream::check(context.settings, account) {

@@ -14,6 +14,8 @@ mod create;
 mod cron;
 mod db;
 mod delete;
+#[cfg(feature = "fault")]
+mod fault;
 mod fetch;
 mod jwks;
 mod ledger;
@@ -67,6 +69,8 @@ pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Resu
     let origin = request::header(&req, "Origin");
     let route = Route::find(&req.inner().method(), &req.path());
     let name = route.as_ref().map_or("none", Route::name);
+    #[cfg(feature = "fault")]
+    fault::before_handler(&req, &trace.request_id)?;
 
     let outcome = match route {
         Ok(route) => handle(route, req, &env, &ctx, settings, &trace).await,
@@ -88,8 +92,10 @@ pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Resu
 
 /// Does what no customer came back for.
 #[event(scheduled)]
-pub async fn scheduled(_event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
+pub async fn scheduled(#[allow(unused)] event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
     panic::hook();
+    #[cfg(feature = "fault")]
+    fault::in_cron(&event.cron());
     match settings(&env) {
         Ok(settings) => {
             // what failed is in the report

@@ -49,6 +49,8 @@ pub(crate) struct Args {
 pub(crate) enum Product {
     /// `worker/build/`
     Worker,
+    /// `worker/build-fault/`: dies where a request asks for it; for the tests alone
+    WorkerFault,
     /// `sandbox/build/`
     Sandbox,
     /// `target/npm/*.tgz`
@@ -58,7 +60,7 @@ pub(crate) enum Product {
 }
 
 impl Product {
-    /// Everything, in the order in which one needs the other.
+    /// Everything that is shipped or shown, in the order in which one needs the other.
     pub(crate) const ALL: [Self; 4] = [Self::Worker, Self::Sandbox, Self::Package, Self::Storefront];
 }
 
@@ -77,8 +79,9 @@ pub(crate) fn build(products: &[Product]) -> Result<()> {
     tools::wasm_target()?;
     for product in products {
         match product {
-            Product::Worker => worker("worker")?,
-            Product::Sandbox => worker("sandbox")?,
+            Product::Worker => worker("worker", "build", &[])?,
+            Product::WorkerFault => worker("worker", "build-fault", &["--features", "fault"])?,
+            Product::Sandbox => worker("sandbox", "build", &[])?,
             Product::Package => package()?,
             Product::Storefront => {
                 if !products.contains(&Product::Package) {
@@ -119,16 +122,16 @@ fn lock() -> Result<File> {
     Ok(file)
 }
 
-/// A Worker in Rust: `<folder>/build/index.js` and `index_bg.wasm`.
-fn worker(folder: &str) -> Result<()> {
-    let what = format!("build {folder}");
+/// A Worker in Rust, with arguments for cargo: `<folder>/<out>/index.js` and `index_bg.wasm`.
+fn worker(folder: &str, out: &str, arguments: &[&str]) -> Result<()> {
+    let what = format!("build {folder}/{out}");
     let crate_folder = root().join(folder);
-    let build = crate_folder.join("build");
+    let build = crate_folder.join(out);
     let outputs = vec![build.join("index.js"), build.join("index_bg.wasm")];
     let stamp = Stamp {
-        file: root().join("target/xtask").join(folder),
+        file: root().join("target/xtask").join(format!("{folder}-{out}")),
         inputs: inputs(&[folder, "src"]),
-        ignored: [".dev.vars", ".wrangler", "build", "entry.js", "node_modules", "rescue.js"]
+        ignored: [".dev.vars", ".wrangler", "build", "build-fault", "entry.js", "node_modules", "rescue.js"]
             .iter()
             .map(|name| crate_folder.join(name))
             // Compiled with the feature `js` only.
@@ -149,7 +152,8 @@ fn worker(folder: &str) -> Result<()> {
         quietly(
             Command::new(worker_build)
                 // Its wasm-opt would keep the names, a fifth of the bundle.
-                .args(["--release", "--no-opt"])
+                .args([".", "--release", "--no-opt", "--out-dir", out])
+                .args(arguments)
                 .current_dir(&crate_folder)
                 .env("PATH", tools::path_with_node()?)
                 .env("WASM_BINDGEN_BIN", wasm_bindgen)

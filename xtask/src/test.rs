@@ -127,7 +127,7 @@ impl Suite {
                 Run { name: "wasm-bindgen-test in Chromium", command: js_browser()? },
             ],
             Self::Worker => {
-                build::build(&[Product::Worker, Product::Sandbox])?;
+                build::build(&[Product::Worker, Product::WorkerFault, Product::Sandbox])?;
                 tools::curl()?;
                 vec![Run { name: "node --test, workerd", command: node_test("worker", full)? }]
             }

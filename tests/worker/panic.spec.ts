@@ -1,0 +1,328 @@
+// The WebAssembly instance dies under its requests: each is answered, nobody's account is lost, and the Worker goes on.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { after, before, beforeEach, test } from "node:test";
+import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Answer, account, assertError, assertStandardHeaders, Customer, FakeOmise } from "./support.ts";
+
+const omise = new FakeOmise();
+const secrets = randomSecrets();
+const storefrontUrl = "http://127.0.0.1:1";
+const lines: string[] = [];
+let worker: Running;
+let omiseUrl: string;
+let me: Customer;
+/** An account of mine. */
+let id: string;
+
+before(async () => {
+  omiseUrl = await omise.start();
+  // Far longer than any test: whoever waits for the deadline hangs.
+  const bindings = { UPSTREAM_DEADLINE_MS: "60000" };
+  const log = (line: string) => lines.push(line);
+  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, fault: true, bindings, log });
+});
+after(async () => {
+  await worker?.dispose();
+  await omise.stop();
+});
+beforeEach(async () => {
+  me = customer();
+  omise.answer = works;
+  id = (await me.create()).body.id;
+  omise.requests.length = 0;
+  lines.length = 0;
+});
+
+/** What an instance may take. */
+const MAX_MEMORY = 64 * 1024 * 1024;
+
+/** What kills, and how the log tells of it. */
+const WAYS: [string, RegExp][] = [
+  ["panic", /^panicked at worker\/src\/fault\.rs:\d+:\d+$/],
+  ["unreachable", /^RuntimeError: unreachable at /],
+  ["out-of-memory", /^RuntimeError: unreachable at /],
+  ["stack-overflow", /^RangeError at /],
+  ["shadow-stack-overflow", /^RuntimeError: memory access out of bounds at /],
+  ["js-throw", /^TypeError at /],
+  ["js-throw-str", /^Error at /],
+];
+
+const session = () =>
+  ({ alg: "HS256", secret: secrets.SESSION_SECRET, iss: storefrontUrl, aud: worker.url }) as const;
+const customer = () => new Customer(worker.url, session(), { sub: randomUUID() });
+const health = () => me.fetch("GET", "/health");
+const fault = (way: string, path = "/health") =>
+  me.fetch("GET", path, { headers: { "X-Fault": way, Origin: storefrontUrl } });
+
+const works: FakeOmise["answer"] = (request, response) => {
+  const known = request.method === "GET" && /lnac_\w+/.exec(request.url ?? "")?.[0];
+  const body = account({ registration_uri: `${omiseUrl}/register`, ...(known && { id: known }) });
+  response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+};
+
+/** Has Omise hold its answers; gives what lets them go. */
+function hold(): () => void {
+  const held: (() => void)[] = [];
+  omise.answer = (...args) => void held.push(() => works(...args));
+  return () => {
+    omise.answer = works;
+    for (const answer of held) answer();
+  };
+}
+
+/** A request that is answered, and leaves a callback behind; gives what makes it come. */
+async function linger(way: string): Promise<() => void> {
+  const letGo = hold();
+  assert.equal((await fault(`linger ${way} ${omiseUrl}/late`)).status, 200);
+  await until(() => omise.requests.some(({ path }) => path === "/late"));
+  return letGo;
+}
+
+/** Waits, for as long as nobody would. */
+async function until(holds: () => boolean): Promise<void> {
+  const start = Date.now();
+  while (!holds()) {
+    assert.ok(Date.now() - start < 30_000, `waited for ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The answer to a request that the instance took with it, and its one line in the log. */
+async function assertLost(answer: Answer, detail: RegExp): Promise<void> {
+  assertError(answer, 500, "internal");
+  assert.equal(answer.body.retryable, true);
+  await assertLogged("none", detail, answer.body.request_id);
+}
+
+async function assertLogged(route: string, detail: RegExp, requestId?: string): Promise<void> {
+  const named = (line: string) => line.includes(requestId ?? `"route":"${route}"`);
+  await until(() => lines.some(named));
+  const [line, ...more] = lines.filter(named);
+  assert.deepEqual(more, []);
+  const { ms, request_id, ...rest } = JSON.parse(line ?? "");
+  assert.deepEqual({ ...rest, detail: "" }, { route, status: 500, reason: "internal", detail: "" });
+  assert.match(rest.detail, detail);
+  assert.ok(rest.detail.length <= 200 && Number.isInteger(ms) && /^[0-9a-f]{32}$/.test(request_id));
+}
+
+/** What a create left behind whose answer was lost: an attempt that is never carried out twice. */
+async function assertAttempt(who: Customer, key: string): Promise<void> {
+  const posts = () => omise.requests.filter(({ method }) => method === "POST").length;
+  assert.equal(posts(), 1);
+  const db = await worker.db();
+  const sql = "SELECT state, link, open FROM attempts WHERE owner = ? AND idempotency_key = ?";
+  const row = () => db.prepare(sql).bind(who.claims.sub, key).first();
+  assert.deepEqual(await row(), { state: "in_flight", link: null, open: 1 });
+  assertError(await who.create({}, key), 409, "attempt_in_flight");
+  await db
+    .prepare("UPDATE attempts SET created_at = created_at - 3600000 WHERE idempotency_key = ?")
+    .bind(key)
+    .run();
+  omise.answer = works;
+  const answer = await who.create({}, key);
+  assert.ok(["outcome_unknown", "attempt_abandoned"].includes(answer.body.reason), answer.body.reason);
+  assert.equal(posts(), 1);
+  assert.notEqual(await row(), null);
+}
+
+for (const [way, detail] of WAYS) {
+  test(`${way}: the request and its neighbours are answered, the next one works`, async () => {
+    hold();
+    const [other, key] = [customer(), randomUUID()];
+    const read = me.get(id);
+    const create = other.create({}, key);
+    await until(() => omise.requests.length === 2);
+
+    const answer = await fault(way);
+    await assertLost(answer, detail);
+    assert.equal(answer.headers.get("Access-Control-Allow-Origin"), storefrontUrl);
+    // Not by the next request: a neighbour's callback may come before.
+    await until(() => lines.includes("Reinitializing Wasm application"));
+    assert.equal((await health()).status, 200);
+    await assertLost(await read, detail);
+    await assertLost(await create, detail);
+
+    await assertAttempt(other, key);
+    assert.equal((await me.get(id)).status, 200);
+    assert.ok(!lines.join("\n").includes("1101700230708"), "what the panic quotes stays out of the log");
+  });
+
+  test(`${way} once Omise was asked to create`, async () => {
+    const key = randomUUID();
+    const other = customer();
+    const answer = await other.fetch("POST", "/linked_accounts", {
+      body: JSON.stringify({ type: "direct_debit_kbank", return_uri: `${storefrontUrl}/return` }),
+      headers: {
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+        "X-Fault": `${way}-after-upstream`,
+      },
+    });
+    await assertLost(answer, detail);
+    await assertAttempt(other, key);
+  });
+}
+
+for (const [way, detail] of WAYS.filter(([way]) => ["panic", "js-throw"].includes(way))) {
+  test(`${way} in a promise's callback, which nobody called`, async () => {
+    hold();
+    await assertLost(await fault(`${way}-in-callback`, `/linked_accounts/${id}`), detail);
+    assert.equal((await health()).status, 200);
+  });
+}
+
+test("an instance that died unseen is replaced by the next request, and its own are answered then", async () => {
+  hold();
+  const read = me.get(id);
+  await until(() => omise.requests.length === 1);
+  assert.equal((await fault("stack-overflow-in-callback")).status, 200);
+  assert.equal((await health()).status, 200);
+  await assertLost(await read, /^the instance was replaced$/);
+  assert.equal((await health()).status, 200);
+});
+
+test("an instance that dies after its answers, in what was left to do", async () => {
+  const late = await linger("panic");
+  hold();
+  const read = me.get(id);
+  await until(() => omise.requests.some(({ path }) => path.endsWith(id)));
+  assert.equal((await health()).status, 200);
+  late();
+  await assertLost(await read, /^panicked at /);
+  assert.equal((await health()).status, 200);
+});
+
+test("a callback of the old instance does not cost the new one its requests", async () => {
+  const late = await linger("nothing");
+  await assertLost(await fault("panic"), /^panicked at /);
+  const letGo = hold();
+  const read = me.get(id);
+  await until(() => omise.requests.some(({ path }) => path.endsWith(id)));
+  late();
+  await until(() => omise.requests.some(({ path }) => path === "/late/done"));
+  letGo();
+  assert.equal((await read).status, 200);
+});
+
+test("no answer could be built: the same answer, and the instance lives", async () => {
+  const letGo = hold();
+  const read = me.get(id);
+  await until(() => omise.requests.length === 1);
+  await assertLost(await fault("error"), /^no answer could be built$/);
+  letGo();
+  assert.equal((await read).status, 200);
+});
+
+test("the answer is the one that Rust gives to a defect of ours", async () => {
+  const db = await worker.db();
+  await db.prepare("UPDATE links SET account = '{' WHERE id = ?").bind(id).run();
+  const headers = { Origin: storefrontUrl };
+  const shown = (answer: Answer) => {
+    const [headers, body] = [Object.fromEntries(answer.headers), { ...answer.body }];
+    for (const changing of ["date", "content-length", "x-request-id"]) delete headers[changing];
+    delete body.request_id;
+    return { status: answer.status, headers, body };
+  };
+  const rust = await me.fetch("GET", `/linked_accounts/${id}`, { headers });
+  assertError(rust, 500, "internal");
+  assert.deepEqual(shown(await fault("panic")), shown(rust));
+});
+
+test("other origins are not let in by a fault", async () => {
+  for (const origin of ["https://evil.example", `${storefrontUrl}.evil.example`, "null", ""]) {
+    const answer = await me.fetch("GET", "/health", { headers: { "X-Fault": "panic", Origin: origin } });
+    assertError(answer, 500, "internal");
+    assert.equal(answer.headers.get("Access-Control-Allow-Origin"), null);
+  }
+  const answer = await me.fetch("GET", "/health", { headers: { "X-Fault": "panic" } });
+  assertStandardHeaders(answer);
+  assert.equal(answer.headers.get("Access-Control-Allow-Origin"), null);
+});
+
+test("a run of the cron that dies counts as failed, and is logged", async () => {
+  assert.equal(await worker.scheduled("nothing"), "ok");
+  hold();
+  const read = me.get(id);
+  await until(() => omise.requests.length === 1);
+  assert.equal(await worker.scheduled("panic"), "exception");
+  await assertLogged("scheduled", /^panicked at /);
+  await assertLost(await read, /^panicked at /);
+  assert.equal((await health()).status, 200);
+  assert.equal(lines.filter((line) => line.includes("Reinitializing")).length, 1);
+});
+
+test("fault after fault: the Worker goes on, and dead instances are collected", async () => {
+  const before = addressSpace();
+  for (const [way] of WAYS) {
+    for (let round = 0; round < 20; round++) {
+      assertError(await fault(way), 500, "internal");
+      assert.equal((await health()).status, 200);
+    }
+  }
+  // Each has its whole memory set aside from the start. The engine collects dead ones once there are some 40.
+  const instances = Math.round((addressSpace() - before) / MAX_MEMORY);
+  assert.ok(instances < 80, `${instances} of ${WAYS.length * 20} instances are still there`);
+});
+
+test("the instance runs out of memory before the isolate does, which has 128 MB", () => {
+  for (const folder of ["worker/build", "worker/build-fault"]) {
+    assert.equal(memoryLimit(readFileSync(`${folder}/index_bg.wasm`)), MAX_MEMORY);
+  }
+});
+
+test("what is shipped has no faults, and what is run here has", () => {
+  const files = (folder: string) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map((file) => readFileSync(`${file.parentPath}/${file.name}`, "latin1"));
+  const withFaults = (folder: string) => files(folder).filter((text) => /x-fault/i.test(text)).length;
+  assert.equal(withFaults("worker/build"), 0);
+  assert.equal(withFaults("worker/build-fault"), 1);
+});
+
+/** How many bytes of addresses workerd has in use: the process that this one has started. */
+function addressSpace(): number {
+  const statuses = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [readFileSync(`/proc/${pid}/status`, "utf8")];
+      } catch {
+        // gone meanwhile
+        return [];
+      }
+    });
+  const ours = statuses.find(
+    (text) => /^Name:\s*workerd$/m.test(text) && text.includes(`PPid:\t${process.pid}\n`),
+  );
+  const kilobytes = /^VmSize:\s*(\d+) kB$/m.exec(ours ?? "")?.[1];
+  assert.ok(kilobytes, "workerd is there");
+  return Number(kilobytes) * 1024;
+}
+
+/** How many bytes of memory a module takes at most, by its section of that name. */
+function memoryLimit(module: Buffer): number | undefined {
+  let at = 8;
+  const number = () => {
+    let [value, shift] = [0, 0];
+    for (;;) {
+      const byte = module.readUInt8(at++);
+      value += (byte & 0x7f) << shift;
+      shift += 7;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < module.length) {
+    const [section, length] = [number(), number()];
+    if (section !== 5) {
+      at += length;
+      continue;
+    }
+    const [count, flags, , max] = [number(), number(), number(), number()];
+    return count === 1 && flags === 1 ? max * 65_536 : undefined;
+  }
+  return undefined;
+}
