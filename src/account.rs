@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{AccountType, LinkedAccountId, RawMetadata, Status, Timestamp, response};
+use crate::{
+    AccountType, LinkedAccountId, RawMetadata, Status, Timestamp,
+    attributes::{self, Attributes, Misread, Object},
+    response,
+};
 
 /// A customer's bank account, linked or being linked to a shop: Omise's `linked_account` object.
 ///
@@ -24,7 +28,7 @@ use crate::{AccountType, LinkedAccountId, RawMetadata, Status, Timestamp, respon
 /// ```
 ///
 /// Source: Omise "Linked Account Object API", section "Linked account object attributes".
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LinkedAccount {
     object: ObjectName,
@@ -33,13 +37,10 @@ pub struct LinkedAccount {
     /// Whether this is a live account.
     pub livemode: bool,
     /// The API path of this object, `/linked_accounts/<id>`.
-    #[serde(default)]
     pub location: Option<String>,
     /// Where to send the customer to register; holds a secret of the bank's, so never log it.
-    #[serde(default)]
     pub registration_uri: Option<String>,
     /// Where the customer comes back to.
-    #[serde(default)]
     pub return_uri: Option<String>,
     /// Which bank it is at.
     #[serde(rename = "type")]
@@ -47,37 +48,30 @@ pub struct LinkedAccount {
     /// Where it stands.
     pub status: Status,
     /// The last four digits of the account number, once registered.
-    #[serde(default)]
     pub last_digits: Option<String>,
     /// What the shop attached.
-    #[serde(default)]
     pub metadata: RawMetadata,
     /// Why it failed, for programs; `None` unless it did. An open set.
-    #[serde(default)]
     pub failure_code: Option<String>,
     /// Why it failed, in English.
-    #[serde(default)]
     pub failure_message: Option<String>,
     /// When the customer registered it.
-    #[serde(default)]
     pub registered_at: Option<Timestamp>,
     /// When registration closes: 24 hours after creation in every sample. Kept afterwards.
-    #[serde(default)]
     pub expires_at: Option<Timestamp>,
     /// When it was created; `created` in API versions before 2019-05-29.
-    #[serde(alias = "created")]
     pub created_at: Timestamp,
     /// The Omise customer it is attached to (secondary document).
-    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
     /// The holder's name (secondary document).
-    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The holder's e-mail address (secondary document).
-    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// What it can do (secondary document).
-    #[serde(default, deserialize_with = "response::tolerant", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Vec<String>>,
 }
 
@@ -113,6 +107,62 @@ impl LinkedAccount {
             email: None,
             capabilities: None,
         }
+    }
+}
+
+impl Object for LinkedAccount {
+    const NAMES: &'static [&'static str] = &[
+        "object",
+        "id",
+        "livemode",
+        "location",
+        "registration_uri",
+        "return_uri",
+        "type",
+        "status",
+        "last_digits",
+        "metadata",
+        "failure_code",
+        "failure_message",
+        "registered_at",
+        "expires_at",
+        "created_at",
+        "created",
+        "customer_id",
+        "name",
+        "email",
+        "capabilities",
+    ];
+
+    fn read(attributes: &Attributes) -> Result<Self, Misread> {
+        attributes.is("linked_account")?;
+        Ok(Self {
+            object: ObjectName,
+            id: attributes.parsed("id", LinkedAccountId::parse)?.ok_or(Misread("id"))?,
+            livemode: attributes.required("livemode")?,
+            location: attributes.optional("location")?,
+            registration_uri: attributes.optional("registration_uri")?,
+            return_uri: attributes.optional("return_uri")?,
+            account_type: AccountType::from(attributes.required::<String>("type")?.as_str()),
+            status: Status::from(attributes.required::<String>("status")?.as_str()),
+            last_digits: attributes.optional("last_digits")?,
+            metadata: attributes.optional("metadata")?.unwrap_or_default(),
+            failure_code: attributes.optional("failure_code")?,
+            failure_message: attributes.optional("failure_message")?,
+            registered_at: attributes.time("registered_at")?,
+            expires_at: attributes.time("expires_at")?,
+            created_at: attributes.created_at()?,
+            customer_id: attributes.tolerant("customer_id"),
+            name: attributes.tolerant("name"),
+            email: attributes.tolerant("email"),
+            capabilities: attributes.tolerant("capabilities"),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for LinkedAccount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        attributes::deserialize(deserializer)
     }
 }
 
@@ -193,5 +243,7 @@ mod tests {
         let text = DELETED.replace("created_at", "created");
         let account: LinkedAccount = serde_json::from_str(&text).unwrap();
         assert_eq!(account.created_at.to_string(), "2024-06-04T10:56:07Z");
+        let both = text.replacen('{', r#"{"created_at":"2024-06-04T10:56:07Z","#, 1);
+        assert!(serde_json::from_str::<LinkedAccount>(&both).is_err());
     }
 }

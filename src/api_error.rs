@@ -2,9 +2,9 @@
 
 use std::{error::Error, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::response::{read_object, tolerant};
+use crate::attributes::{self, Attributes, Misread, Object};
 
 /// An answer from Omise that is not a success.
 ///
@@ -57,22 +57,28 @@ impl fmt::Debug for ErrorBody {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Wire {
-    object: String,
-    #[serde(default, deserialize_with = "tolerant")]
+#[derive(Serialize)]
+struct Wire<'a> {
+    object: &'static str,
     location: String,
-    code: String,
-    #[serde(default, deserialize_with = "tolerant")]
-    message: String,
+    code: &'a str,
+    message: &'a str,
 }
 
-#[derive(Deserialize)]
-struct RailsWire {
-    #[serde(rename = "status")]
-    _status: u16,
-    #[serde(rename = "error")]
-    _error: String,
+impl Object for ErrorBody {
+    /// Those of Omise's object, and those of Rails' own.
+    const NAMES: &'static [&'static str] = &["object", "code", "message", "status", "error"];
+
+    fn read(attributes: &Attributes) -> Result<Self, Misread> {
+        let code: Option<String> = attributes.tolerant("code");
+        if let (Ok(()), Some(code)) = (attributes.is("error"), code) {
+            let message = attributes.tolerant("message").unwrap_or_default();
+            return Ok(Self::Standard { code: ErrorCode::from(code.as_str()), message });
+        }
+        attributes.number::<u16>("status")?;
+        attributes.required::<String>("error")?;
+        Ok(Self::Rails)
+    }
 }
 
 impl ApiError {
@@ -98,14 +104,7 @@ impl ApiError {
         if body.len() > Self::MAX_LEN {
             return Self { status, body: ErrorBody::Other };
         }
-        let body = match read_object::<Wire>(body) {
-            Ok(wire) if wire.object == "error" => {
-                ErrorBody::Standard { code: ErrorCode::from(wire.code.as_str()), message: wire.message }
-            }
-            _ if read_object::<RailsWire>(body).is_ok() => ErrorBody::Rails,
-            _ => ErrorBody::Other,
-        };
-        Self { status, body }
+        Self { status, body: attributes::parse(body).unwrap_or(ErrorBody::Other) }
     }
 
     /// Writes the answer as Omise does: pretty-printed with a newline at the end. [`ErrorBody::Other`] is empty.
@@ -113,10 +112,10 @@ impl ApiError {
     pub fn encode(&self) -> Vec<u8> {
         let json = match &self.body {
             ErrorBody::Standard { code, message } => serde_json::to_vec_pretty(&Wire {
-                object: "error".to_owned(),
+                object: "error",
                 location: code.location(),
-                code: code.as_str().to_owned(),
-                message: message.clone(),
+                code: code.as_str(),
+                message,
             }),
             ErrorBody::Rails => Ok(br#"{"status":500,"error":"Internal Server Error"}"#.to_vec()),
             ErrorBody::Other => return Vec::new(),

@@ -2,13 +2,9 @@
 //!
 //! Source: Omise "Linked Account Object API", "Create a linked account object".
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use crate::{
     AccountType, CitizenId, CitizenIdError, DecodeRequestError, LinkedAccount, Metadata, Method, RawMetadata, Request,
-    ResponseError, ReturnUri, response,
+    ResponseError, ReturnUri, attributes::Attributes, response,
 };
 
 /// The parameters of a create call, each parsed.
@@ -87,27 +83,19 @@ pub fn decode_request(content_type: Option<&str>, body: &[u8]) -> Result<Fields,
 const TWICE: DecodeRequestError = DecodeRequestError("a parameter appears twice");
 
 fn decode_json(body: &[u8]) -> Result<Fields, DecodeRequestError> {
-    #[derive(Deserialize)]
-    struct Wire<'a> {
-        #[serde(rename = "type")]
-        account_type: Option<String>,
-        return_uri: Option<String>,
-        #[serde(borrow)]
-        citizen_id: Option<Cow<'a, str>>,
-        #[serde(default)]
-        metadata: RawMetadata,
-    }
+    const WRONG: DecodeRequestError = DecodeRequestError("the body is not a JSON object of these parameters");
 
-    let wire: Wire<'_> = response::read_object(body)
-        .map_err(|_| DecodeRequestError("the body is not a JSON object of these parameters"))?;
-    if wire.metadata.has_duplicates() {
+    let parameters = Attributes::parse(&["type", "return_uri", "citizen_id", "metadata"], body).map_err(|_| WRONG)?;
+    let text = |name| parameters.optional::<String>(name).map_err(|_| WRONG);
+    let metadata: RawMetadata = parameters.optional("metadata").map_err(|_| WRONG)?.unwrap_or_default();
+    if metadata.has_duplicates() {
         return Err(TWICE);
     }
     Ok(Fields {
-        account_type: wire.account_type,
-        return_uri: wire.return_uri,
-        citizen_id: wire.citizen_id.as_deref().and_then(citizen_id),
-        metadata: wire.metadata,
+        account_type: text("type")?,
+        return_uri: text("return_uri")?,
+        citizen_id: text("citizen_id")?.as_deref().and_then(citizen_id),
+        metadata,
     })
 }
 

@@ -46,6 +46,7 @@
 mod account;
 mod account_type;
 mod api_error;
+mod attributes;
 mod bank;
 mod citizen_id;
 pub mod create;

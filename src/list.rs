@@ -4,9 +4,14 @@
 //!
 //! Source: Omise "Pagination and lists".
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{LinkedAccount, Order, Request, ResponseError, Timestamp, ValidationError, query::Query, response};
+use crate::{
+    LinkedAccount, Order, Request, ResponseError, Timestamp, ValidationError,
+    attributes::{self, Attributes, Misread, Object},
+    query::Query,
+    response,
+};
 
 /// Which part of the list to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +94,7 @@ pub(crate) fn take_params(query: &mut Query<'_>, order: Order) -> ListParams {
 }
 
 /// Omise's `list` envelope. `A` is [`LinkedAccount`], or whatever an emulator or proxy shows in its place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct List<A = LinkedAccount> {
     object: ListName,
@@ -102,16 +107,12 @@ pub struct List<A = LinkedAccount> {
     /// How many there are between `from` and `to` in all.
     pub total: u64,
     /// The path of the list.
-    #[serde(default)]
     pub location: Option<String>,
     /// The order; older API versions may say null.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub order: Option<Order>,
     /// The first time that was asked for; 1970 where none was.
-    #[serde(default)]
     pub from: Option<Timestamp>,
     /// The last time that was asked for; that of the request where none was.
-    #[serde(default)]
     pub to: Option<Timestamp>,
 }
 
@@ -136,6 +137,32 @@ impl<A> List<A> {
             from: params.from.or_else(|| Timestamp::from_unix(0).ok()),
             to: params.to.or(Some(now)),
         }
+    }
+}
+
+impl Object for List {
+    const NAMES: &'static [&'static str] =
+        &["object", "data", "limit", "offset", "total", "location", "order", "from", "to"];
+
+    fn read(attributes: &Attributes) -> Result<Self, Misread> {
+        attributes.is("list")?;
+        Ok(Self {
+            object: ListName,
+            data: attributes.required("data")?,
+            limit: attributes.number("limit")?,
+            offset: attributes.number("offset")?,
+            total: attributes.number("total")?,
+            location: attributes.optional("location")?,
+            order: attributes.tolerant("order"),
+            from: attributes.time("from")?,
+            to: attributes.time("to")?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        attributes::deserialize(deserializer)
     }
 }
 

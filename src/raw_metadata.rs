@@ -29,7 +29,7 @@ impl RawMetadata {
     #[must_use]
     pub fn string(&self, name: &str) -> Option<String> {
         let (_, raw) = self.0.iter().find(|(n, _)| n == name)?;
-        serde_json::from_str(raw.get()).ok()
+        serde_json::from_slice(raw.get().as_bytes()).ok()
     }
 
     /// The entries: name and JSON text.

@@ -2,10 +2,12 @@
 
 use std::{error::Error, fmt};
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
-use crate::{ApiError, LinkedAccount, LinkedAccountId};
+use crate::{
+    ApiError, LinkedAccount, LinkedAccountId,
+    attributes::{self, Object, ParseError},
+};
 
 /// The most bytes of one account's JSON that are read: 15,000 characters of metadata at 12 bytes each (a surrogate pair,
 /// escaped) are 180 KB, two addresses of 2 KB and the rest add less than 10 KB.
@@ -33,7 +35,7 @@ pub struct Unreadable(Cause);
 enum Cause {
     Status(u16),
     TooLarge(usize),
-    Json(serde_json::Error),
+    Json(ParseError),
     OtherId,
 }
 
@@ -61,9 +63,10 @@ impl fmt::Display for Unreadable {
             Cause::Status(status) => write!(f, "expected HTTP 200, 4xx or 5xx, found {status}"),
             Cause::TooLarge(most) => write!(f, "expected at most {most} bytes"),
             // serde's own text may quote the value
-            Cause::Json(error) => {
+            Cause::Json(ParseError::Json(error)) => {
                 write!(f, "expected another object or form at line {} column {}", error.line(), error.column())
             }
+            Cause::Json(ParseError::Attribute(misread)) => misread.fmt(f),
             Cause::OtherId => f.write_str("expected the account that was asked for, found another"),
         }
     }
@@ -72,21 +75,12 @@ impl fmt::Display for Unreadable {
 impl Error for Unreadable {}
 
 /// Reads an answer of at most `most` bytes.
-pub(crate) fn read<T: DeserializeOwned>(status: u16, body: &[u8], most: usize) -> Result<T, ResponseError> {
+pub(crate) fn read<T: Object>(status: u16, body: &[u8], most: usize) -> Result<T, ResponseError> {
     match status {
         200 if body.len() > most => Err(Cause::TooLarge(most).into()),
-        200 => read_object(body).map_err(|error| Cause::Json(error).into()),
+        200 => attributes::parse(body).map_err(|error| Cause::Json(error).into()),
         400..=599 => Err(ResponseError::Api(ApiError::decode(status, body))),
         _ => Err(Cause::Status(status).into()),
-    }
-}
-
-/// Reads a JSON object; serde alone would also take an array of the attributes in their order.
-pub(crate) fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, serde_json::Error> {
-    if body.trim_ascii_start().starts_with(b"{") {
-        serde_json::from_slice(body)
-    } else {
-        Err(serde::de::Error::custom("expected an object"))
     }
 }
 
@@ -110,16 +104,7 @@ pub(crate) fn encode(object: &impl Serialize) -> Vec<u8> {
     json
 }
 
-/// Reads an attribute that documents disagree about, or that nothing depends on: what is not of the expected kind is read as if
-/// it were absent, so that it cannot make the rest unreadable.
-pub(crate) fn tolerant<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    let raw = Box::<RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
-}
-
-/// A type for an attribute `object` that has one value: any other is refused.
+/// A type for an attribute `object` that has one value.
 macro_rules! object_name {
     ($type:ident, $name:literal) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,15 +113,6 @@ macro_rules! object_name {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str($name)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                match <String as serde::Deserialize>::deserialize(deserializer)?.as_str() {
-                    $name => Ok(Self),
-                    _ => Err(serde::de::Error::custom(concat!("expected object ", $name))),
-                }
             }
         }
     };

@@ -7,11 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     AccountType, Issue, IssueCode, LinkedAccount, Order, Request, ResponseError, Status, Timestamp, ValidationError,
-    query::Query, response,
+    attributes::{self, Attributes, Misread, Object},
+    query::Query,
+    response,
 };
 
 /// The scope in which linked accounts are searched.
@@ -221,12 +223,11 @@ pub(crate) fn take_type(query: &mut Query<'_>) -> Option<AccountType> {
 }
 
 /// Omise's `search` envelope. `A` is [`LinkedAccount`], or whatever an emulator or proxy shows in its place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Search<A = LinkedAccount> {
     object: SearchName,
     /// Always null for linked accounts.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub export: Option<String>,
     /// The results of this page.
     pub data: Vec<A>,
@@ -239,22 +240,16 @@ pub struct Search<A = LinkedAccount> {
     /// How many pages: 0 where there is no result.
     pub total_pages: u64,
     /// The filters that were asked for, as text.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub filters: BTreeMap<String, String>,
     /// The path of the search.
-    #[serde(default)]
     pub location: Option<String>,
     /// The order.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub order: Option<Order>,
     /// The words that were asked for.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub query: Option<String>,
     /// What was searched: `linked_account`.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub scope: Option<String>,
     /// Always null for linked accounts.
-    #[serde(default, deserialize_with = "response::tolerant")]
     pub aggregate_level: Option<String>,
 }
 
@@ -279,6 +274,49 @@ impl<A> Search<A> {
             scope: Some(SCOPE.to_owned()),
             aggregate_level: None,
         }
+    }
+}
+
+impl Object for Search {
+    const NAMES: &'static [&'static str] = &[
+        "object",
+        "export",
+        "data",
+        "page",
+        "per_page",
+        "total",
+        "total_pages",
+        "filters",
+        "location",
+        "order",
+        "query",
+        "scope",
+        "aggregate_level",
+    ];
+
+    fn read(attributes: &Attributes) -> Result<Self, Misread> {
+        attributes.is("search")?;
+        Ok(Self {
+            object: SearchName,
+            export: attributes.tolerant("export"),
+            data: attributes.required("data")?,
+            page: attributes.number("page")?,
+            per_page: attributes.number("per_page")?,
+            total: attributes.number("total")?,
+            total_pages: attributes.number("total_pages")?,
+            filters: attributes.tolerant("filters").unwrap_or_default(),
+            location: attributes.optional("location")?,
+            order: attributes.tolerant("order"),
+            query: attributes.tolerant("query"),
+            scope: attributes.tolerant("scope"),
+            aggregate_level: attributes.tolerant("aggregate_level"),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Search {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        attributes::deserialize(deserializer)
     }
 }
 

@@ -14,14 +14,13 @@ use std::{error::Error, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::{
-    LinkedAccountId, Timestamp,
-    response::{MAX_ACCOUNT, read_object},
+    LinkedAccountId, MAX_ACCOUNT, Timestamp,
+    attributes::{self, Attributes, Misread, Object},
 };
 
 /// The header that carries the signatures.
@@ -190,11 +189,9 @@ impl fmt::Display for VerifyError {
 impl Error for VerifyError {}
 
 /// An event: what Omise says happened.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {
-    #[serde(rename = "object")]
-    _object: EventName,
     /// The id, `evnt_…`: events come more than once, so remember it.
     pub id: String,
     /// Whether it is of live mode.
@@ -202,12 +199,24 @@ pub struct Event {
     /// What happened.
     pub key: EventKey,
     /// When; `created` for merchants whose events follow an API version before 2019-05-29.
-    #[serde(alias = "created")]
     pub created_at: Timestamp,
     data: Box<RawValue>,
 }
 
-crate::response::object_name!(EventName, "event");
+impl Object for Event {
+    const NAMES: &'static [&'static str] = &["object", "id", "livemode", "key", "created_at", "created", "data"];
+
+    fn read(attributes: &Attributes) -> Result<Self, Misread> {
+        attributes.is("event")?;
+        Ok(Self {
+            id: attributes.required("id")?,
+            livemode: attributes.required("livemode")?,
+            key: EventKey::from(attributes.required::<String>("key")?.as_str()),
+            created_at: attributes.created_at()?,
+            data: attributes.raw("data")?,
+        })
+    }
+}
 
 impl Event {
     /// Parses a body that was verified.
@@ -219,7 +228,7 @@ impl Event {
         if body.len() > MAX_EVENT {
             return Err(EventError(()));
         }
-        read_object(body).map_err(|_| EventError(()))
+        attributes::parse(body).map_err(|_| EventError(()))
     }
 
     /// The JSON of the object that the event is about, as it came.
@@ -231,14 +240,9 @@ impl Event {
     /// The id of the linked account that the event is about: the one thing to take from it.
     #[must_use]
     pub fn linked_account_id(&self) -> Option<LinkedAccountId> {
-        #[derive(Deserialize)]
-        struct Data {
-            object: String,
-            id: LinkedAccountId,
-        }
-
-        let data: Data = serde_json::from_str(self.data.get()).ok()?;
-        (data.object == "linked_account").then_some(data.id)
+        let data = Attributes::parse(&["object", "id"], self.data.get().as_bytes()).ok()?;
+        data.is("linked_account").ok()?;
+        data.parsed("id", LinkedAccountId::parse).ok().flatten()
     }
 }
 
@@ -273,12 +277,6 @@ impl From<&str> for EventKey {
             "linked_account.expire" => Self::LinkedAccountExpire,
             other => Self::Unknown(other.into()),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for EventKey {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::from(String::deserialize(deserializer)?.as_str()))
     }
 }
 
