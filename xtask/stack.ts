@@ -90,6 +90,10 @@ export interface RunOptions {
   bindings?: Bindings | undefined;
   /** Keep the rate limits of wrangler.toml, which otherwise are out of the way. */
   rateLimits?: boolean | undefined;
+  /** Rate limits and databases of wrangler.toml to leave out. */
+  without?: string[] | undefined;
+  /** Folder of migrations in place of the one in wrangler.toml. */
+  migrations?: string | undefined;
   /** Gets every line that workerd prints. */
   log?: ((line: string) => void) | undefined;
 }
@@ -260,7 +264,7 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
   const configPath = join(ROOT, folder, "wrangler.toml");
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
-  const { log = () => {} } = options;
+  const { log = () => {}, without = [] } = options;
   const module = (type: "ESModule" | "CompiledWasm", name: string, from = name) => ({
     type,
     path: join(ROOT, folder, name),
@@ -273,15 +277,20 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
     if (value === undefined) delete bindings[name];
     else bindings[name] = value;
   }
+  const kept = (name: string) => !without.includes(name);
   const ratelimits = Object.fromEntries(
-    config.ratelimits.map(({ name, simple }: RateLimit) => [
-      name,
-      { simple: options.rateLimits ? simple : { ...simple, limit: NO_LIMIT } },
-    ]),
+    config.ratelimits
+      .filter(({ name }: RateLimit) => kept(name))
+      .map(({ name, simple }: RateLimit) => [
+        name,
+        { simple: options.rateLimits ? simple : { ...simple, limit: NO_LIMIT } },
+      ]),
   );
+  const databases = Object.entries(workerOptions.d1Databases ?? {}).filter(([name]) => kept(name));
   const mf = new Miniflare({
     ...workerOptions,
     ratelimits,
+    d1Databases: Object.fromEntries(databases),
     name: folder,
     bindings,
     modulesRoot: join(ROOT, folder),
@@ -306,7 +315,8 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
   try {
     const url = (await mf.ready).origin;
     for (const { binding, migrations_dir = "migrations" } of config.d1_databases) {
-      await migrate(await mf.getD1Database(binding), join(ROOT, folder, migrations_dir));
+      const migrations = options.migrations ?? join(ROOT, folder, migrations_dir);
+      if (kept(binding)) await migrate(await mf.getD1Database(binding), migrations);
     }
     const scheduled = async (cron: string) => {
       // Its declared type is that of a request of the host's own.
@@ -325,7 +335,7 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
 }
 
 /** Applies what was not applied yet, in the order of the names, with wrangler's own bookkeeping. */
-async function migrate(db: Database, folder: string): Promise<void> {
+export async function migrate(db: Database, folder: string): Promise<void> {
   await db
     .prepare(
       `CREATE TABLE IF NOT EXISTS d1_migrations(
