@@ -5,7 +5,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Session } from "../../xtask/stack.ts";
+import type { Database, Running, Secrets, Session } from "../../xtask/stack.ts";
 import { assertContract } from "./contract.ts";
 
 /** A session token as a shop's backend would mint it. */
@@ -175,4 +175,199 @@ export function account(overrides: Record<string, unknown> = {}): Record<string,
     created_at: "2030-01-01T00:00:00Z",
     ...overrides,
   };
+}
+
+/** The shop of specs that start no storefront. */
+export const STOREFRONT = "http://127.0.0.1:1";
+
+/** The claim that makes an operator. */
+export const OPERATE = { scope: "linked_accounts:operate" };
+
+/** How sessions of a Worker are signed that was started with these secrets. */
+export function sessionOf(worker: Running, secrets: Secrets): Session {
+  return { alg: "HS256", secret: secrets.SESSION_SECRET, iss: STOREFRONT, aud: worker.url };
+}
+
+/** An answer of FakeOmise's in JSON. */
+export function answering(
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): FakeOmise["answer"] {
+  return (_, response) =>
+    void response
+      .writeHead(status, { "Content-Type": "application/json", ...headers })
+      .end(JSON.stringify(body));
+}
+
+/** Omise's list envelope. */
+export function listOf(data: unknown[], more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    object: "list",
+    data,
+    limit: 20,
+    offset: 0,
+    total: data.length,
+    location: "/linked_accounts",
+    order: "chronological",
+    from: "1970-01-01T00:00:00Z",
+    to: "2030-01-01T00:00:00Z",
+    ...more,
+  };
+}
+
+/** Omise's search envelope. */
+export function searchOf(data: unknown[], more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    object: "search",
+    export: null,
+    data,
+    page: 1,
+    per_page: 30,
+    total: data.length,
+    total_pages: 1,
+    filters: {},
+    location: "/search",
+    order: "chronological",
+    query: "",
+    scope: "linked_account",
+    aggregate_level: null,
+    ...more,
+  };
+}
+
+/** How Omise can fail a list or a search: its answer, then status and reason of the Worker's, and what else is to be seen. */
+export const PAGE_FAULTS: [
+  name: string,
+  answer: FakeOmise["answer"],
+  status: number,
+  reason: string,
+  /** `requests`: how often Omise is asked. */
+  more?: { retryAfter?: string; requests?: number },
+][] = [
+  [
+    "500, the Rails way",
+    answering(500, { status: 500, error: "Internal Server Error" }),
+    503,
+    "upstream_unavailable",
+    { retryAfter: "1", requests: 3 },
+  ],
+  [
+    "503, HTML",
+    (_, response) => void response.writeHead(503).end("<b>"),
+    503,
+    "upstream_unavailable",
+    { retryAfter: "1", requests: 3 },
+  ],
+  [
+    "501, which is not for now",
+    answering(501, { object: "error", code: "x", message: "<b>" }),
+    503,
+    "upstream_unavailable",
+    { retryAfter: "1" },
+  ],
+  [
+    "429 for a minute",
+    answering(429, { object: "error", code: "too_many_requests", message: "<b>" }, { "Retry-After": "60" }),
+    503,
+    "upstream_unavailable",
+    { retryAfter: "60" },
+  ],
+  [
+    "429 for longer than the deadline",
+    answering(429, {}, { "Retry-After": "5" }),
+    503,
+    "upstream_unavailable",
+    { retryAfter: "5" },
+  ],
+  [
+    "429 for a day",
+    (_, response) =>
+      void response.writeHead(429, { "Retry-After": new Date(Date.now() + 86_400_000).toUTCString() }).end(),
+    503,
+    "upstream_unavailable",
+    { retryAfter: "3600" },
+  ],
+  ["401", answering(401, { object: "error", code: "authentication_failure" }), 502, "upstream_misconfigured"],
+  ["403", answering(403, { object: "error", code: "not_authorized" }), 502, "upstream_misconfigured"],
+  ["404", answering(404, { object: "error", code: "not_found" }), 502, "upstream_misconfigured"],
+  ["400", answering(400, { object: "error", code: "bad_request", message: "<b>" }), 400, "upstream_refused"],
+  ["HTML", (_, response) => void response.writeHead(200).end("<b>"), 502, "upstream_unreadable"],
+  ["another object", answering(200, account()), 502, "upstream_unreadable"],
+  ["an array", answering(200, [account()]), 502, "upstream_unreadable"],
+  ["204", (_, response) => void response.writeHead(204).end(), 502, "upstream_unreadable"],
+  [
+    "302",
+    (_, response) => void response.writeHead(302, { Location: "/elsewhere" }).end(),
+    502,
+    "upstream_unreadable",
+  ],
+  [
+    "nothing, and resets",
+    (request) => void request.socket.destroy(),
+    503,
+    "upstream_unavailable",
+    { requests: 3 },
+  ],
+  ["nothing, and hangs", () => {}, 504, "upstream_timeout"],
+  [
+    "half of it, and hangs",
+    (_, response) => void response.writeHead(200, { "Content-Length": "100" }).write("{"),
+    504,
+    "upstream_timeout",
+  ],
+];
+
+/** What a link in the ledger is about: attributes of the account, whose it is, and when it was confirmed. */
+export interface Seed {
+  owner: string;
+  account?: Record<string, unknown>;
+  confirmed_at?: string | null;
+}
+
+/**
+ * Puts links straight into the ledger, as if their attempts were so old that they have been dropped; the accounts as their
+ * owners will see them.
+ */
+export async function seedLinks(db: Database, seeds: Seed[]): Promise<Record<string, unknown>[]> {
+  const millis = (time: unknown) => Date.parse(String(time));
+  const rows = seeds.map((seed) => ({
+    owner: seed.owner,
+    stored: account(seed.account),
+    confirmed_at: seed.confirmed_at ?? null,
+  }));
+  const insert = db.prepare(
+    `INSERT INTO links
+       (id, owner, attempt, type, status, account, read_at, link_state_hash, confirmed_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  await db.batch(
+    rows.map(({ owner, stored, confirmed_at }) =>
+      insert.bind(
+        stored.id,
+        owner,
+        `attempt-${stored.id}`,
+        stored.type,
+        stored.status,
+        JSON.stringify(stored),
+        millis(stored.created_at),
+        `hash-${stored.id}`,
+        confirmed_at && millis(confirmed_at),
+        millis(stored.created_at),
+      ),
+    ),
+  );
+  return rows.map(({ stored, confirmed_at }) => ({ ...stored, confirmed_at }));
+}
+
+/** Asks again and again until there is an answer: for what happens off the request's path. Half a minute is never needed. */
+export async function until<T>(ask: () => Promise<T | null | undefined | false>): Promise<T> {
+  const patience = Date.now() + 30_000;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    assert.ok(Date.now() < patience, `in vain: ${ask}`);
+    // lets the Worker go on
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

@@ -20,7 +20,7 @@ before(async () => {
     omiseUrl,
     storefrontUrl,
     secrets,
-    bindings: { UPSTREAM_DEADLINE_MS: "500" },
+    bindings: { UPSTREAM_DEADLINE_MS: "1500" },
     log: (line) => lines.push(line),
   });
 });
@@ -128,6 +128,7 @@ test("create, and Omise refuses: nothing was made, and the key is free again", a
     [422, omiseError("not_enabled", "x"), 400, "upstream_refused"],
     [401, omiseError("authentication_failure", "x"), 502, "upstream_misconfigured"],
     [403, omiseError("not_authorized", "x"), 502, "upstream_misconfigured"],
+    [404, omiseError("not_found", "x"), 502, "upstream_misconfigured"],
     [429, omiseError("too_many_requests", "x"), 503, "upstream_unavailable"],
   ] as const) {
     omise.answer = json(status, body);

@@ -46,7 +46,7 @@ async fn ask(context: &Context, id: &LinkedAccountId) -> Result<LinkedAccount, F
     let account = delete::decode_response(id, answer.status, &answer.body).map_err(|error| match &error {
         // the only 400 that is documented here
         ResponseError::Api(ApiError { status: 400, .. }) => Failure::new(Reason::NotRegistered),
-        _ => upstream::failure(&error, answer.retry_after),
+        _ => upstream::failure_of_one(&error, answer.retry_after),
     })?;
     upstream::check(context.settings, account)
 }

@@ -123,6 +123,6 @@ pub(crate) async fn ask(context: &Context, id: &LinkedAccountId) -> Result<(Mill
     let read_at = context.now();
     let answer = upstream::ask(context, &retrieve::encode_request(id), MAX_ACCOUNT).await?;
     let account = retrieve::decode_response(id, answer.status, &answer.body)
-        .map_err(|error| upstream::failure(&error, answer.retry_after))?;
+        .map_err(|error| upstream::failure_of_one(&error, answer.retry_after))?;
     Ok((read_at, upstream::check(context.settings, account)?))
 }

@@ -86,8 +86,11 @@ pub(crate) async fn call(
         };
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
         let random = u16::from_le_bytes(random().unwrap_or_default());
+        let left = settings.upstream_deadline.saturating_sub(Duration::from_millis(context.now() - started));
         match decide(request.method, seen, tries, retry_after, random) {
             Decision::Stop => break outcome,
+            // what Omise said is worth more than that there was no time to ask again
+            Decision::After(delay) if delay >= left => break outcome,
             Decision::After(delay) => Delay::from(delay).await,
         }
         // what Omise said last says more than that the time is over
@@ -110,12 +113,20 @@ fn seconds(text: &str, now: Millis) -> Option<u32> {
     at.is_finite().then(|| ((at - now as f64) / 1_000.0).ceil().max(0.0) as u32)
 }
 
-/// The failure that a customer sees when Omise did not bring the account that was asked for. The raw text goes to the log.
+/// As [`failure`], for a call about one account: a 404 says that there is none.
+pub(crate) fn failure_of_one(error: &ResponseError, retry_after: Option<u32>) -> Failure {
+    match error {
+        ResponseError::Api(ApiError { status: 404, .. }) => Failure::new(Reason::NotFound).with_log(error.to_string()),
+        _ => failure(error, retry_after),
+    }
+}
+
+/// The failure that a customer sees when Omise did not bring what was asked for. The raw text goes to the log.
 pub(crate) fn failure(error: &ResponseError, retry_after: Option<u32>) -> Failure {
     let reason = match error {
         ResponseError::Api(ApiError { status, .. }) => match status {
-            401 | 403 => Reason::UpstreamMisconfigured,
-            404 => Reason::NotFound,
+            // 404: the key's account at Omise knows of no linked accounts
+            401 | 403 | 404 => Reason::UpstreamMisconfigured,
             429 | 500..=599 => Reason::UpstreamUnavailable,
             _ => Reason::UpstreamRefused,
         },
