@@ -36,7 +36,7 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
             },
         },
     };
-    context.ledger.record(&account, read_at, "delete", None).await?;
+    context.ledger.deleted(&account, read_at).await?;
     Ok(Shown::new(account, confirmed_at).into())
 }
 

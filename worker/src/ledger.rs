@@ -178,15 +178,21 @@ impl Ledger {
     /// Omise knows of nothing, long after it was asked: the attempt is over, though an orphan may still be adopted.
     pub(crate) async fn abandon(&self, attempt: &str, now: Millis) -> DbResult<()> {
         self.trace.ledger("abandoned");
-        let sql = "UPDATE attempts SET state = 'abandoned', open = 0, current = 0
-                   WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
-        let entry = Entry { action: "abandon", link: None, outcome: "ok", at: now };
-        self.run(vec![self.db.statement(sql, &[attempt.into()])?, self.entry(&entry)?]).await
+        let entry = "INSERT INTO audit (at, request_id, actor, action, outcome)
+                     SELECT ?2, ?3, ?4, 'abandon', 'ok' FROM attempts
+                     WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
+        let request_id = self.trace.request_id.as_str().into();
+        let values = [attempt.into(), number(now), request_id, optional(self.actor.as_deref())];
+        let entry = self.db.statement(entry, &values)?;
+        let update = "UPDATE attempts SET state = 'abandoned', open = 0, current = 0
+                      WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
+        self.run(vec![entry, self.db.statement(update, &[attempt.into()])?]).await
     }
 
     /// The attempt made this account, as a reading that began at `read_at` says.
     ///
-    /// An attempt that is no longer current stays so: its link is its owner's all the same.
+    /// An attempt that is no longer current stays so: its link is its owner's all the same. Of several that found the account
+    /// the first is taken: what the others read may be older than what is known by now.
     pub(crate) async fn link(
         &self,
         attempt: &str,
@@ -195,12 +201,26 @@ impl Ledger {
         action: &'static str,
     ) -> DbResult<()> {
         self.trace.ledger(action);
+        let id = account.id.as_str();
+        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
+                     SELECT ?2, ?3, ?4, ?5, ?6, ?7 FROM attempts WHERE id = ?1 AND state <> 'linked'";
+        let entry = self.db.statement(
+            entry,
+            &[
+                attempt.into(),
+                number(read_at),
+                self.trace.request_id.as_str().into(),
+                optional(self.actor.as_deref()),
+                action.into(),
+                id.into(),
+                account.status.as_str().into(),
+            ],
+        )?;
         let insert = "INSERT INTO links
                         (id, owner, attempt, type, status, account, read_at, link_state_hash, created_at)
                       SELECT ?2, owner, id, ?3, ?4, ?5, ?6, link_state_hash, ?7
-                      FROM attempts WHERE id = ?1
+                      FROM attempts WHERE id = ?1 AND state <> 'linked'
                       ON CONFLICT DO NOTHING";
-        let id = account.id.as_str();
         let insert = self.db.statement(
             insert,
             &[
@@ -213,12 +233,11 @@ impl Ledger {
                 first_millis(account.created_at),
             ],
         )?;
-        let update =
-            "UPDATE attempts SET state = 'linked', link = ?2, open = ?3, current = min(current, ?3) WHERE id = ?1";
+        let update = "UPDATE attempts SET state = 'linked', link = ?2, open = ?3, current = min(current, ?3)
+                      WHERE id = ?1 AND state <> 'linked'";
         let open = number(u64::from(account.status == Status::Pending));
         let update = self.db.statement(update, &[attempt.into(), id.into(), open])?;
-        let entry = Entry { action, link: Some(id), outcome: account.status.as_str(), at: read_at };
-        self.run(vec![insert, update, self.entry(&entry)?]).await
+        self.run(vec![entry, insert, update]).await
     }
 
     /// The link of this id, whoever owns it.
@@ -258,8 +277,7 @@ impl Ledger {
 
     /// Records a reading that began at `read_at`; `event` is the webhook's that brought it about.
     ///
-    /// The statement repeats what the core's `merge` decides (the newest reading stays, `deleted` is final), since another
-    /// request may have written in between. The audit has a row only where this reading was taken.
+    /// The audit has a row only where this reading was taken.
     pub(crate) async fn record(
         &self,
         account: &LinkedAccount,
@@ -268,6 +286,36 @@ impl Ledger {
         event: Option<&str>,
     ) -> DbResult<()> {
         self.trace.ledger(action);
+        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
+                     SELECT ?2, ?3, ?4, ?5, id, status FROM links WHERE id = ?1 AND read_at = ?2";
+        let request_id = self.trace.request_id.as_str().into();
+        let actor = optional(self.actor.as_deref());
+        let values = [account.id.as_str().into(), number(read_at), request_id, actor, action.into()];
+        let mut statements = self.reading(account, read_at)?;
+        statements.push(self.db.statement(entry, &values)?);
+        if let Some(event) = event {
+            statements.push(self.seen(event, read_at)?);
+        }
+        self.run(statements).await
+    }
+
+    /// Records that Omise was asked to delete the account and that it is gone, as a reading says that began at `read_at`.
+    ///
+    /// The audit has a row whoever saw it first, and where the ledger does not know the account: an operator's.
+    pub(crate) async fn deleted(&self, account: &LinkedAccount, read_at: Millis) -> DbResult<()> {
+        self.trace.ledger("delete");
+        let (id, outcome) = (account.id.as_str(), account.status.as_str());
+        let entry = Entry { action: "delete", link: Some(id), outcome, at: read_at };
+        let mut statements = self.reading(account, read_at)?;
+        statements.push(self.entry(&entry)?);
+        self.run(statements).await
+    }
+
+    /// The statements that record a reading.
+    ///
+    /// The first repeats what the core's `merge` decides (the newest reading stays, `deleted` is final), since another request
+    /// may have written in between.
+    fn reading(&self, account: &LinkedAccount, read_at: Millis) -> DbResult<Vec<Statement>> {
         let id = JsValue::from(account.id.as_str());
         let update = "UPDATE links SET status = ?2, account = ?3, read_at = ?4
                       WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'";
@@ -275,16 +323,7 @@ impl Ledger {
         let update = self.db.statement(update, &values)?;
         let close = "UPDATE attempts SET open = 0, current = 0
                      WHERE id = (SELECT attempt FROM links WHERE id = ?1 AND status <> 'pending') AND open = 1";
-        let close = self.db.statement(close, std::slice::from_ref(&id))?;
-        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
-                     SELECT ?2, ?3, ?4, ?5, id, status FROM links WHERE id = ?1 AND read_at = ?2";
-        let request_id = self.trace.request_id.as_str().into();
-        let values = [id, number(read_at), request_id, optional(self.actor.as_deref()), action.into()];
-        let mut statements = vec![update, close, self.db.statement(entry, &values)?];
-        if let Some(event) = event {
-            statements.push(self.seen(event, read_at)?);
-        }
-        self.run(statements).await
+        Ok(vec![update, self.db.statement(close, &[id])?])
     }
 
     /// Confirms the owner's link that this return belongs to, once; `None` where it is nobody's or somebody else's.
