@@ -134,12 +134,16 @@ async fn handle(
     if route == Route::Webhook {
         return webhook::handle(&open(None)?, req).await;
     }
+    if route == Route::Ready {
+        // before counting, which would name the first that is missing alone
+        ready::bound(env, trace)?;
+    }
     let kind = if route == Route::Create { Kind::Create } else { Kind::Read };
     let ip = request::header(&req, "CF-Connecting-IP");
     limits::count(env, kind, Whose::Network(ip.as_deref())).await?;
     match route {
         Route::Banks => return Ok(banks::handle(settings)),
-        Route::Ready => return ready::handle(&open(None)?, env).await,
+        Route::Ready => return ready::handle(&open(None)?).await,
         _ => {}
     }
     let authorization = request::header(&req, "Authorization");

@@ -31,8 +31,7 @@ pub(crate) enum Whose<'a> {
 }
 
 /// Every binding.
-pub(crate) const BINDINGS: [&str; 4] =
-    ["READS_BY_SUBJECT", "CREATES_BY_SUBJECT", "READS_BY_NETWORK", "CREATES_BY_NETWORK"];
+const BINDINGS: [&str; 4] = ["READS_BY_SUBJECT", "CREATES_BY_SUBJECT", "READS_BY_NETWORK", "CREATES_BY_NETWORK"];
 
 /// The period of the limits, in seconds: the binding does not say when it admits again.
 const PERIOD: u32 = 60;
@@ -56,20 +55,32 @@ pub(crate) async fn count(env: &Env, kind: Kind, whose: Whose<'_>) -> Result<(),
     }
 }
 
+/// Every binding that is missing, without counting anything.
+pub(crate) fn missing(env: &Env) -> Vec<Issue> {
+    BINDINGS.into_iter().filter(|binding| limiter(env, binding).is_err()).map(issue).collect()
+}
+
+/// A binding, and its method that counts.
+fn limiter(env: &Env, binding: &str) -> Result<(JsValue, Function), JsValue> {
+    let limiter = Reflect::get(env, &binding.into())?;
+    let limit = Reflect::get(&limiter, &"limit".into())?.dyn_into()?;
+    Ok((limiter, limit))
+}
+
+fn issue(binding: &str) -> Issue {
+    Issue::new(binding, IssueCode::Required, "the rate-limit binding is missing")
+}
+
 /// Asks a binding whether it admits one more for this key.
-pub(crate) async fn admits(env: &Env, binding: &'static str, key: &str) -> Result<bool, Failure> {
+async fn admits(env: &Env, binding: &str, key: &str) -> Result<bool, Failure> {
     // by hand: the `worker` crate reads the answer through serde
     let ask = || -> Result<js_sys::Promise, JsValue> {
-        let limiter = Reflect::get(env, &binding.into())?;
-        let limit: Function = Reflect::get(&limiter, &"limit".into())?.dyn_into()?;
+        let (limiter, limit) = limiter(env, binding)?;
         let options = Object::new();
         Reflect::set(&options, &"key".into(), &key.into())?;
         limit.call1(&limiter, &options)?.dyn_into()
     };
-    let missing = |_| {
-        let issue = Issue::new(binding, IssueCode::Required, "the rate-limit binding is missing");
-        Failure::new(Reason::Misconfigured).with_issues(vec![issue])
-    };
+    let missing = |_| Failure::new(Reason::Misconfigured).with_issues(vec![issue(binding)]);
     let outcome = JsFuture::from(ask().map_err(missing)?).await.map_err(missing)?;
     Reflect::get(&outcome, &"success".into()).map_err(missing).map(|success| success.is_truthy())
 }
