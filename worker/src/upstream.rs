@@ -93,10 +93,6 @@ pub(crate) async fn call(
             Decision::After(delay) if delay >= left => break outcome,
             Decision::After(delay) => Delay::from(delay).await,
         }
-        // what Omise said last says more than that the time is over
-        if deadline.is_over() {
-            break outcome;
-        }
     };
     context.trace.upstream_took(tries, context.now() - started);
     outcome
