@@ -37,6 +37,12 @@ export interface Sandbox {
 
 export const RETURN_URI = "https://shop.example/return?order=7&link_state=abc";
 
+/**
+ * A connection for each request. workerd closes one that was idle for some seconds, and on a busy machine the next request may have
+ * been sent on it just then.
+ */
+const ALONE = { connection: "close" };
+
 export const basic = (user: string, password = "") =>
   `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
@@ -58,7 +64,7 @@ export async function sandbox(bindings?: Record<string, string | undefined>): Pr
   after(() => running.dispose());
 
   const call: Sandbox["call"] = async (method, path, init = {}) => {
-    const headers = { authorization: basic(secrets.OMISE_SECRET_KEY), ...init.headers };
+    const headers = { authorization: basic(secrets.OMISE_SECRET_KEY), ...ALONE, ...init.headers };
     return await read(await fetch(running.url + path, { method, ...init, headers }));
   };
   const create: Sandbox["create"] = async (fields) => {
@@ -70,6 +76,7 @@ export async function sandbox(bindings?: Record<string, string | undefined>): Pr
     await fetch(`${running.url}/register`, {
       method: "POST",
       body: new URLSearchParams({ ref, ...fields }),
+      headers: ALONE,
       redirect: "manual",
     });
   return {
