@@ -77,9 +77,12 @@ mod tests {
         assert_ne!(fold("a\nb"), fold("a b"));
     }
 
+    /// Any text, or one of letters whose lower case depends on what is beside them.
+    const TEXT: &str = "\\PC{0,8}|[aΣß \n]{0,4}";
+
     proptest! {
         #[test]
-        fn a_part_stays_a_part(before in any::<String>(), part in any::<String>(), after in any::<String>()) {
+        fn a_part_stays_a_part(before in TEXT, part in TEXT, after in TEXT) {
             let whole = fold(&format!("{before}{part}{after}"));
             prop_assert!(whole.contains(&fold(&part)));
             prop_assert!(!whole.contains('\n'));
