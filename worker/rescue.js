@@ -124,7 +124,7 @@ export function rescue(Worker) {
         detail = String(/** @type {Lost} */ (error).message);
       }
       const requestId = log("none", detail, started);
-      return failure(requestId, corsHeaders(request, env));
+      return failure(requestId, Date.now() - started, corsHeaders(request, env));
     },
 
     /**
@@ -178,9 +178,10 @@ function log(route, detail, started) {
 /**
  * The Worker's answer to `Reason::Internal`; a test compares the two.
  * @param {string} requestId
+ * @param {number} ms
  * @param {Record<string, string>} cors
  */
-function failure(requestId, cors) {
+function failure(requestId, ms, cors) {
   const body = {
     object: "error",
     location: "https://www.omise.co/api-errors#internal-error",
@@ -197,6 +198,7 @@ function failure(requestId, cors) {
       "Cache-Control": "no-store",
       "Content-Type": "application/json; charset=utf-8",
       "Referrer-Policy": "no-referrer",
+      "Server-Timing": `total;dur=${ms}`,
       Vary: "Origin",
       "X-Content-Type-Options": "nosniff",
       "X-Request-Id": requestId,

@@ -407,7 +407,8 @@ suite("the log", () => {
       link: `row-${i}`,
     }));
     const insert = db.prepare(
-      "INSERT INTO audit (at, request_id, actor, action, link, outcome) VALUES (?, 'r', NULL, 'read', ?, 'x')",
+      `INSERT INTO audit (at, request_id, actor, action, link, outcome)
+       VALUES (?, '${"0".repeat(32)}', NULL, 'read', ?, 'x')`,
     );
     await db.batch(rows.map(({ at, link }) => insert.bind(at, link)));
     const names = (answer: Answer) =>

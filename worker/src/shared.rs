@@ -65,7 +65,8 @@ impl<T: Clone> Shared<T> {
 
     /// The reading of `key`, and when it began: the last one if `fresh` (given when it began) says so, else a new one.
     ///
-    /// While one request reads, others wait for the result; whoever has waited for two seconds reads too. `read` is given the
+    /// While one request reads, others wait for the result; whoever has waited for twice the time that a claim
+    /// holds reads too. `read` is given the
     /// last reading, for readers that build on it. Its error is its own request's alone: the next one reads again.
     ///
     /// `fresh` runs under the lock: it only compares.
@@ -89,7 +90,7 @@ impl<T: Clone> Shared<T> {
         let came = clock();
         loop {
             let now = clock();
-            match self.look(key, now, now < came + CLAIM, &fresh) {
+            match self.look(key, now, now < came + 2 * CLAIM, &fresh) {
                 Step::Take(began_at, value) => return Ok((began_at, value)),
                 Step::Wait => wait().await,
                 Step::Read { claim, before } => {
