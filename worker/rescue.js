@@ -198,6 +198,7 @@ function failure(requestId, ms, cors) {
       "Cache-Control": "no-store",
       "Content-Type": "application/json; charset=utf-8",
       "Referrer-Policy": "no-referrer",
+      // What it was spent on went with the instance.
       "Server-Timing": `total;dur=${ms}`,
       Vary: "Origin",
       "X-Content-Type-Options": "nosniff",
