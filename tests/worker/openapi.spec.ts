@@ -400,7 +400,7 @@ test("the Worker takes the parameters of the document as the document has them, 
     for (const parameter of operation.parameters ?? []) every.add(resolve(parameter).name);
   }
   const core = ["list", "query", "search"].map((name) => source(`src/${name}.rs`).split("#[cfg(test)]")[0]);
-  const taken = groups(core.join(), /\.(?:number|parsed|timestamp)\(\s*"([^"]+)"/g);
+  const taken = groups(core.join(), /(?:query|self)\s*\.(?:number|parsed|timestamp)\(\s*"([^"]+)"/g);
   assert.deepEqual([...every].sort(), taken.sort(), "the document has every parameter that the core reads");
   for (const { path, operation } of lists) {
     const me = who[operation.operationId] ?? customer();
