@@ -47,6 +47,8 @@ export class Customer {
 
   async fetch(method: string, path: string, init: RequestInit = {}): Promise<Answer> {
     const headers = new Headers(init.headers);
+    // workerd closes a connection that was idle, or whose body it did not read to the end: nothing else may be sent on it
+    headers.set("Connection", "close");
     if (!headers.has("Authorization"))
       headers.set("Authorization", `Bearer ${token(this.session, this.claims)}`);
     return readAnswer(method, await fetch(this.url + path, { redirect: "manual", ...init, method, headers }));
