@@ -40,9 +40,13 @@ pub(crate) fn run() -> Result<()> {
         let files = ["omise_linked_accounts.js", "omise_linked_accounts_bg.wasm"].map(|name| folder.join(name));
         each(what, &folder, &files)?;
     }
-    for worker in ["worker", "sandbox"] {
-        let folder = root().join(worker).join("build");
-        each(worker, &folder, &[folder.join("index.js"), folder.join("index_bg.wasm")])?;
+    for (worker, files) in [
+        ("worker", ["entry.js", "rescue.js", "build/index.js", "build/index_bg.wasm"].as_slice()),
+        ("sandbox", &["build/index.js", "build/index_bg.wasm"]),
+    ] {
+        let folder = root().join(worker);
+        let files: Vec<PathBuf> = files.iter().map(|name| folder.join(name)).collect();
+        each(worker, &folder, &files)?;
     }
     println!("worker: start-up in workerd, on this machine: {:.0} ms (Cloudflare allows 1000)", startup()?);
     Ok(())
