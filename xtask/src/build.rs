@@ -273,6 +273,8 @@ fn optimise(wasm: &Path, names: &Path) -> Result<()> {
             .args(WASM_FEATURES)
             // The second run finds a little more, and alike functions that lie together compress better.
             .args(["-Oz", "-Oz", "--reorder-functions-by-name"])
+            // A large function that is called once would be put into its caller: fewer bytes, but not so once compressed.
+            .arg("--one-caller-inline-max-function-size=30")
             .arg(format!("--symbolmap={}", names.display()))
             .args(["--strip-debug", "--strip-producers"])
             .arg(wasm)
