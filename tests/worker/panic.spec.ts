@@ -5,11 +5,19 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { type Answer, account, assertError, assertStandardHeaders, Customer, FakeOmise } from "./support.ts";
+import {
+  type Answer,
+  account,
+  assertError,
+  assertStandardHeaders,
+  Customer,
+  FakeOmise,
+  STOREFRONT,
+  sessionOf,
+} from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
-const storefrontUrl = "http://127.0.0.1:1";
 const lines: string[] = [];
 let worker: Running;
 let omiseUrl: string;
@@ -22,7 +30,7 @@ before(async () => {
   // Far longer than any test: whoever waits for the deadline hangs.
   const bindings = { UPSTREAM_DEADLINE_MS: "60000" };
   const log = (line: string) => lines.push(line);
-  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, fault: true, bindings, log });
+  worker = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, fault: true, bindings, log });
 });
 after(async () => {
   await worker?.dispose();
@@ -50,12 +58,10 @@ const WAYS: [string, RegExp][] = [
   ["js-throw-str", /^Error at /],
 ];
 
-const session = () =>
-  ({ alg: "HS256", secret: secrets.SESSION_SECRET, iss: storefrontUrl, aud: worker.url }) as const;
-const customer = () => new Customer(worker.url, session(), { sub: randomUUID() });
+const customer = () => new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID() });
 const health = () => me.fetch("GET", "/health");
 const fault = (way: string, path = "/health") =>
-  me.fetch("GET", path, { headers: { "X-Fault": way, Origin: storefrontUrl } });
+  me.fetch("GET", path, { headers: { "X-Fault": way, Origin: STOREFRONT } });
 
 const works: FakeOmise["answer"] = (request, response) => {
   const known = request.method === "GET" && /lnac_\w+/.exec(request.url ?? "")?.[0];
@@ -138,7 +144,7 @@ for (const [way, detail] of WAYS) {
 
     const answer = await fault(way);
     await assertLost(answer, detail);
-    assert.equal(answer.headers.get("Access-Control-Allow-Origin"), storefrontUrl);
+    assert.equal(answer.headers.get("Access-Control-Allow-Origin"), STOREFRONT);
     // Not by the next request: a neighbour's callback may come before.
     await until(() => lines.includes("Reinitializing Wasm application"));
     assert.equal((await health()).status, 200);
@@ -154,7 +160,7 @@ for (const [way, detail] of WAYS) {
     const key = randomUUID();
     const other = customer();
     const answer = await other.fetch("POST", "/linked_accounts", {
-      body: JSON.stringify({ type: "direct_debit_kbank", return_uri: `${storefrontUrl}/return` }),
+      body: JSON.stringify({ type: "direct_debit_kbank", return_uri: `${STOREFRONT}/return` }),
       headers: {
         "Content-Type": "application/json",
         "Idempotency-Key": key,
@@ -219,7 +225,7 @@ test("no answer could be built: the same answer, and the instance lives", async 
 test("the answer is the one that Rust gives to a defect of ours", async () => {
   const db = await worker.db();
   await db.prepare("UPDATE links SET account = '{' WHERE id = ?").bind(id).run();
-  const headers = { Origin: storefrontUrl };
+  const headers = { Origin: STOREFRONT };
   const shown = (answer: Answer) => {
     const [headers, body] = [Object.fromEntries(answer.headers), { ...answer.body }];
     for (const changing of ["date", "content-length", "server-timing", "x-request-id"])
@@ -233,7 +239,7 @@ test("the answer is the one that Rust gives to a defect of ours", async () => {
 });
 
 test("other origins are not let in by a fault", async () => {
-  for (const origin of ["https://evil.example", `${storefrontUrl}.evil.example`, "null", ""]) {
+  for (const origin of ["https://evil.example", `${STOREFRONT}.evil.example`, "null", ""]) {
     const answer = await me.fetch("GET", "/health", { headers: { "X-Fault": "panic", Origin: origin } });
     assertError(answer, 500, "internal");
     assert.equal(answer.headers.get("Access-Control-Allow-Origin"), null);

@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { type Answer, account, assertError, Customer, FakeOmise } from "./support.ts";
+import { type Answer, account, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
-const storefrontUrl = "http://127.0.0.1:1";
 const lines: string[] = [];
 let worker: Running;
 let omiseUrl: string;
@@ -17,20 +16,19 @@ let mine: Record<string, unknown>;
 
 before(async () => {
   omiseUrl = await omise.start();
-  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, log: (line) => lines.push(line) });
+  worker = await startWorker({
+    omiseUrl,
+    storefrontUrl: STOREFRONT,
+    secrets,
+    log: (line) => lines.push(line),
+  });
 });
 after(async () => {
   await worker?.dispose();
   await omise.stop();
 });
 beforeEach(async () => {
-  const session = {
-    alg: "HS256",
-    secret: secrets.SESSION_SECRET,
-    iss: storefrontUrl,
-    aud: worker.url,
-  } as const;
-  me = new Customer(worker.url, session, { sub: randomUUID() });
+  me = new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID() });
   mine = account({ registration_uri: `${omiseUrl}/register` });
   omise.answer = json(200, () => mine);
   assert.equal((await me.create()).status, 200);

@@ -3,20 +3,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bindings, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { assertError, Customer, issuesOf } from "./support.ts";
+import { assertError, Customer, issuesOf, STOREFRONT, sessionOf } from "./support.ts";
 
 async function faultsWith(bindings: Bindings): Promise<string[]> {
   const secrets = randomSecrets();
-  const storefrontUrl = "http://127.0.0.1:1";
-  const worker = await startWorker({ omiseUrl: "http://127.0.0.1:2", storefrontUrl, secrets, bindings });
+  const worker = await startWorker({
+    omiseUrl: "http://127.0.0.1:2",
+    storefrontUrl: STOREFRONT,
+    secrets,
+    bindings,
+  });
   try {
-    const session = {
-      alg: "HS256",
-      secret: secrets.SESSION_SECRET,
-      iss: storefrontUrl,
-      aud: worker.url,
-    } as const;
-    const me = new Customer(worker.url, session);
+    const me = new Customer(worker.url, sessionOf(worker, secrets));
     assert.equal((await me.fetch("GET", "/health")).status, 200, "alive all the same");
     const answer = await me.create();
     assertError(answer, 503, "misconfigured");

@@ -4,14 +4,13 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { account, assertError, Customer, FakeOmise } from "./support.ts";
+import { account, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
-const storefrontUrl = "http://127.0.0.1:1";
 const lines: string[] = [];
 let worker: Running;
 let omiseUrl: string;
@@ -63,7 +62,12 @@ omise.answer = (request, response, body) => {
 
 before(async () => {
   omiseUrl = await omise.start();
-  worker = await startWorker({ omiseUrl, storefrontUrl, secrets, log: (line) => lines.push(line) });
+  worker = await startWorker({
+    omiseUrl,
+    storefrontUrl: STOREFRONT,
+    secrets,
+    log: (line) => lines.push(line),
+  });
   db = await worker.db();
 });
 after(async () => {
@@ -81,13 +85,7 @@ beforeEach(async () => {
 });
 
 function customer(): Customer {
-  const session = {
-    alg: "HS256",
-    secret: secrets.SESSION_SECRET,
-    iss: storefrontUrl,
-    aud: worker.url,
-  } as const;
-  return new Customer(worker.url, session, { sub: randomUUID() });
+  return new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID() });
 }
 
 const posts = () => omise.requests.filter(({ method }) => method === "POST").length;
@@ -112,7 +110,7 @@ test("the same key finds the account that was made, and its return confirms it",
   assert.equal(again.headers.get("Idempotent-Replayed"), "true");
   assert.equal(again.body.id, accounts[0]?.id);
   assert.deepEqual(again.body.metadata, { order: "17" }, "without the stamp");
-  assert.equal(again.body.return_uri, `${storefrontUrl}/return`);
+  assert.equal(again.body.return_uri, `${STOREFRONT}/return`);
   assert.equal(posts(), 1);
   assert.deepEqual(await attempts(), [{ state: "linked", open: 1, current: 1, link: again.body.id }]);
 

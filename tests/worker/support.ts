@@ -179,6 +179,26 @@ export function account(overrides: Record<string, unknown> = {}): Record<string,
   };
 }
 
+/** The attributes of an account as the Worker answers with it, in their order. */
+export const ATTRIBUTES = [
+  "object",
+  "id",
+  "livemode",
+  "location",
+  "registration_uri",
+  "return_uri",
+  "type",
+  "status",
+  "last_digits",
+  "metadata",
+  "failure_code",
+  "failure_message",
+  "registered_at",
+  "expires_at",
+  "created_at",
+  "confirmed_at",
+];
+
 /** The shop of specs that start no storefront. */
 export const STOREFRONT = "http://127.0.0.1:1";
 

@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { account, assertError, Customer, FakeOmise } from "./support.ts";
+import { account, answering, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
-const storefrontUrl = "http://127.0.0.1:1";
 const lines: string[] = [];
 let worker: Running;
 let omiseUrl: string;
@@ -18,7 +17,7 @@ before(async () => {
   omiseUrl = await omise.start();
   worker = await startWorker({
     omiseUrl,
-    storefrontUrl,
+    storefrontUrl: STOREFRONT,
     secrets,
     bindings: { UPSTREAM_DEADLINE_MS: "1500" },
     log: (line) => lines.push(line),
@@ -30,20 +29,9 @@ after(async () => {
 });
 beforeEach(() => {
   omise.requests.length = 0;
-  const session = {
-    alg: "HS256",
-    secret: secrets.SESSION_SECRET,
-    iss: storefrontUrl,
-    aud: worker.url,
-  } as const;
-  me = new Customer(worker.url, session, { sub: randomUUID() });
+  me = new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID() });
 });
 
-const json =
-  (status: number, body: unknown): FakeOmise["answer"] =>
-  (_, response) => {
-    response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
-  };
 const good = (overrides: Record<string, unknown> = {}) =>
   account({ registration_uri: `${omiseUrl}/register`, ...overrides });
 const omiseError = (code: string, message: string) => ({ object: "error", location: "x", code, message });
@@ -56,27 +44,27 @@ const DOUBTFUL: [string, FakeOmise["answer"]][] = [
     (_, response) => void response.writeHead(200, { "Content-Length": "100" }).write("{"),
   ],
   ["resets", (request) => void request.socket.destroy()],
-  ["500, the Rails way", json(500, { status: 500, error: "Internal Server Error" })],
+  ["500, the Rails way", answering(500, { status: 500, error: "Internal Server Error" })],
   ["503, HTML", (_, response) => void response.writeHead(503).end("<html>")],
   ["200, HTML", (_, response) => void response.writeHead(200).end("<html>")],
   [
     "200, cut short",
     (_, response) => void response.writeHead(200).end('{"object":"linked_account","id":"lnac_'),
   ],
-  ["200, another object", json(200, { object: "customer", id: "cust_test_1" })],
+  ["200, another object", answering(200, { object: "customer", id: "cust_test_1" })],
   ["302", (_, response) => void response.writeHead(302, { Location: `${omiseUrl}/elsewhere` }).end()],
   ["too large", (_, response) => void response.writeHead(200).end(`"${"x".repeat(2 * 1024 * 1024)}"`)],
 ];
 
 test("a create is sent once, form-encoded, with a fixed list of headers", async () => {
   omise.answer = (_, response, body) =>
-    json(200, good({ return_uri: new URLSearchParams(body).get("return_uri") }))(_, response, body);
+    answering(200, good({ return_uri: new URLSearchParams(body).get("return_uri") }))(_, response, body);
   const key = randomUUID();
   const answer = await me.json(
     "/linked_accounts",
     {
       type: "direct_debit_scb",
-      return_uri: `${storefrontUrl}/return?a=b`,
+      return_uri: `${STOREFRONT}/return?a=b`,
       citizen_id: "AA1234567",
       metadata: { order: "กขค" },
     },
@@ -104,7 +92,7 @@ test("a create is sent once, form-encoded, with a fixed list of headers", async 
   assert.equal(sent.headers["x-request-id"], answer.headers.get("X-Request-Id"));
   for (const name of ["x-forwarded-for", "cookie", "origin", "referer"])
     assert.equal(sent.headers[name], undefined);
-  assert.equal(answer.body.return_uri, `${storefrontUrl}/return?a=b`);
+  assert.equal(answer.body.return_uri, `${STOREFRONT}/return?a=b`);
 });
 
 for (const [name, misbehave] of DOUBTFUL) {
@@ -115,7 +103,7 @@ for (const [name, misbehave] of DOUBTFUL) {
     assertError(first, 502, "outcome_unknown");
     assert.ok(Number(first.headers.get("Retry-After")) > 0);
     assert.equal(first.body.retryable, true);
-    omise.answer = json(200, good());
+    omise.answer = answering(200, good());
     assertError(await me.create({}, key), 502, "outcome_unknown");
     assertError(await me.create(), 409, "already_pending");
     assert.equal(omise.requests.filter((request) => request.method === "POST").length, 1);
@@ -131,12 +119,12 @@ test("create, and Omise refuses: nothing was made, and the key is free again", a
     [404, omiseError("not_found", "x"), 502, "upstream_misconfigured"],
     [429, omiseError("too_many_requests", "x"), 503, "upstream_unavailable"],
   ] as const) {
-    omise.answer = json(status, body);
+    omise.answer = answering(status, body);
     const key = randomUUID();
     const answer = await me.create({}, key);
     assertError(answer, expected, reason);
     assert.ok(!JSON.stringify(answer.body).includes("<b>"), "Omise's text stays in the log");
-    omise.answer = json(200, good());
+    omise.answer = answering(200, good());
     assert.equal((await me.create({}, key)).status, 200);
     me = new Customer(me.url, me.session, { sub: randomUUID() });
   }
@@ -150,7 +138,7 @@ test("Retry-After of Omise's is passed on", async () => {
 });
 
 test("an account of the other mode is not shown", async () => {
-  omise.answer = json(200, good({ livemode: true }));
+  omise.answer = answering(200, good({ livemode: true }));
   assertError(await me.create(), 502, "mode_mismatch");
 });
 
@@ -163,11 +151,11 @@ test("a customer is never sent to a registration page elsewhere", async () => {
     null,
   ]) {
     const latest = JSON.stringify(good({ registration_uri: uri }));
-    omise.answer = json(200, JSON.parse(latest));
+    omise.answer = answering(200, JSON.parse(latest));
     const key = randomUUID();
     assertError(await me.create({}, key), 502, "upstream_unreadable");
     const { id } = JSON.parse(latest);
-    omise.answer = json(200, good({ id, registration_uri: uri }));
+    omise.answer = answering(200, good({ id, registration_uri: uri }));
     for (const answer of [await me.create({}, key), await me.create(), await me.get(id)]) {
       const account = answer.body.linked_account ?? answer.body;
       assert.deepEqual([account.id, account.registration_uri], [id, null]);
@@ -177,12 +165,12 @@ test("a customer is never sent to a registration page elsewhere", async () => {
 });
 
 test("retrieve and delete, and Omise fails", async () => {
-  omise.answer = json(200, good());
+  omise.answer = answering(200, good());
   const { id } = (await me.create()).body;
   const cases: [string, FakeOmise["answer"], number, string][] = [
     ["hangs", () => {}, 504, "upstream_timeout"],
     ["resets", (request) => void request.socket.destroy(), 503, "upstream_unavailable"],
-    ["500", json(500, { status: 500, error: "Internal Server Error" }), 503, "upstream_unavailable"],
+    ["500", answering(500, { status: 500, error: "Internal Server Error" }), 503, "upstream_unavailable"],
     ["HTML", (_, response) => void response.writeHead(200).end("<html>"), 502, "upstream_unreadable"],
     [
       "302",
@@ -190,15 +178,15 @@ test("retrieve and delete, and Omise fails", async () => {
       502,
       "upstream_unreadable",
     ],
-    ["another account", json(200, good({ id: "lnac_test_other" })), 502, "upstream_unreadable"],
+    ["another account", answering(200, good({ id: "lnac_test_other" })), 502, "upstream_unreadable"],
     [
       "too large",
       (_, response) => void response.writeHead(200).end("x".repeat(2 * 1024 * 1024)),
       502,
       "upstream_unreadable",
     ],
-    ["401", json(401, omiseError("authentication_failure", "x")), 502, "upstream_misconfigured"],
-    ["404", json(404, omiseError("not_found", "x")), 404, "not_found"],
+    ["401", answering(401, omiseError("authentication_failure", "x")), 502, "upstream_misconfigured"],
+    ["404", answering(404, omiseError("not_found", "x")), 404, "not_found"],
   ];
   for (const [name, misbehave, status, reason] of cases) {
     omise.answer = misbehave;
@@ -212,21 +200,21 @@ test("retrieve and delete, and Omise fails", async () => {
 });
 
 test("a delete whose answer was lost is settled by reading again", async () => {
-  omise.answer = json(200, good());
+  omise.answer = answering(200, good());
   const { id } = (await me.create()).body;
   omise.answer = (request, response, body) =>
     request.method === "DELETE"
       ? void request.socket.destroy()
-      : json(200, good({ id, status: "deleted", last_digits: "1234" }))(request, response, body);
+      : answering(200, good({ id, status: "deleted", last_digits: "1234" }))(request, response, body);
   const answer = await me.delete(id);
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.equal(answer.body.status, "deleted");
 });
 
 test("an account that is gone upstream counts as deleted", async () => {
-  omise.answer = json(200, good());
+  omise.answer = answering(200, good());
   const { id } = (await me.create()).body;
-  omise.answer = json(404, omiseError("not_found", `linked account ${id} was not found`));
+  omise.answer = answering(404, omiseError("not_found", `linked account ${id} was not found`));
   const answer = await me.delete(id);
   assert.equal(answer.body.status, "deleted", JSON.stringify(answer.body));
   omise.requests.length = 0;
@@ -243,7 +231,7 @@ test("nobody's, and ill-formed ids never reach Omise", async () => {
 });
 
 test("a confirmation holds although Omise does not answer", async () => {
-  omise.answer = json(200, good());
+  omise.answer = answering(200, good());
   await me.create();
   const linkState = new URL(
     new URLSearchParams(omise.requests[0]?.body).get("return_uri") ?? "",

@@ -7,18 +7,20 @@ import { type Database, type Running, randomSecrets, startWorker } from "../../x
 import {
   type Answer,
   account,
+  answering,
   assertError,
   assertStandardHeaders,
   Customer,
   FakeOmise,
   readAnswer,
+  STOREFRONT,
+  sessionOf,
 } from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
 /** The secret that takes over from the other. */
 const nextSecret = randomBytes(32).toString("base64");
-const storefrontUrl = "http://127.0.0.1:1";
 const lines: string[] = [];
 let worker: Running;
 let omiseUrl: string;
@@ -31,7 +33,7 @@ before(async () => {
   omiseUrl = await omise.start();
   worker = await startWorker({
     omiseUrl,
-    storefrontUrl,
+    storefrontUrl: STOREFRONT,
     secrets,
     bindings: { UPSTREAM_DEADLINE_MS: "500", WEBHOOK_SECRET: `${secrets.WEBHOOK_SECRET}, ${nextSecret}` },
     log: (line) => lines.push(line),
@@ -43,13 +45,7 @@ after(async () => {
   await omise.stop();
 });
 beforeEach(async () => {
-  const session = {
-    alg: "HS256",
-    secret: secrets.SESSION_SECRET,
-    iss: storefrontUrl,
-    aud: worker.url,
-  } as const;
-  me = new Customer(worker.url, session, { sub: randomUUID() });
+  me = new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID() });
   mine = account({ registration_uri: `${omiseUrl}/register` });
   answerWith(200, mine);
   assert.equal((await me.create()).status, 200);
@@ -57,9 +53,7 @@ beforeEach(async () => {
 });
 
 function answerWith(status: number, body: unknown): void {
-  omise.answer = (_, response) => {
-    response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
-  };
+  omise.answer = answering(status, body);
 }
 
 const now = () => Math.floor(Date.now() / 1_000);
