@@ -31,6 +31,8 @@ pub(crate) enum Settled {
 
 /// How far Omise's clock may be behind ours, in seconds.
 const SKEW: i64 = 300;
+/// How far it usually is at most, in seconds, since both are set by the network.
+const NEAR: i64 = 2;
 /// How long after the deadline Omise may still be making the account: the quiet period, in milliseconds.
 const QUIET: Millis = 600_000;
 /// How many pages of a hundred are looked through. An attempt amid more accounts than that stays in doubt: not found is only
@@ -78,30 +80,34 @@ enum Looked {
     TooMany,
 }
 
-/// Looks through what was created when the attempt may have been carried out.
+/// Looks through what was created when the attempt may have been carried out: from its own seconds on, where the account is
+/// among the first however many a shop makes, and then before, where it is only if Omise's clock is behind.
 async fn look_for(context: &Context, attempt: &Attempt) -> Result<Looked, Failure> {
-    let from = timestamp(attempt.created_at)?.plus_seconds(-SKEW);
-    let to = timestamp(attempt.created_at + quiet_period(context))?.plus_seconds(SKEW);
+    let began = timestamp(attempt.created_at)?;
+    let end = timestamp(attempt.created_at + quiet_period(context))?.plus_seconds(SKEW);
+    let near = began.plus_seconds(-NEAR);
     let limit = ListParams::MAX_LIMIT;
-    for page in 0..MAX_PAGES {
-        let params = ListParams {
-            limit,
-            offset: page * limit,
-            // what is created meanwhile comes after what was looked at
-            order: Order::Chronological,
-            from: Some(from),
-            to: Some(to),
-        };
-        let list = list::ask(context, &params).await?;
-        let full = list.data.len() >= limit as usize;
-        if let Some(account) = list.data.into_iter().find(|account| carries(account, &attempt.id)) {
-            return Ok(Looked::Found(Box::new(account)));
-        }
-        if !full {
-            return Ok(Looked::Nowhere);
+    let mut pages = 0..MAX_PAGES;
+    for (from, to) in [(near, end), (began.plus_seconds(-SKEW), near)] {
+        let mut offset = 0;
+        loop {
+            if pages.next().is_none() {
+                return Ok(Looked::TooMany);
+            }
+            // chronological: what is created meanwhile comes after what was looked at
+            let params = ListParams { limit, offset, order: Order::Chronological, from: Some(from), to: Some(to) };
+            let list = list::ask(context, &params).await?;
+            let full = list.data.len() >= limit as usize;
+            if let Some(account) = list.data.into_iter().find(|account| carries(account, &attempt.id)) {
+                return Ok(Looked::Found(Box::new(account)));
+            }
+            if !full {
+                break;
+            }
+            offset += limit;
         }
     }
-    Ok(Looked::TooMany)
+    Ok(Looked::Nowhere)
 }
 
 /// Whether an account carries the attempt's stamp.
