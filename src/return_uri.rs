@@ -1,6 +1,6 @@
 //! Where the customer comes back to, and which such addresses an operator allows.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use fluent_uri::Uri;
 
@@ -149,18 +149,22 @@ impl ReturnUri {
         Self { text: text.into(), link_state: true, ..*self }
     }
 
-    /// `text` without the `link_state` that [`ReturnUri::with_link_state`] appended; as it is where there is none.
+    /// `text` without any `link_state` parameter, wherever it stands and however it is encoded: Omise may write an address back
+    /// in another form than the one it was given.
     #[must_use]
-    pub fn strip_link_state(text: &str) -> &str {
-        let Some((before, state)) = text.rsplit_once('=') else { return text };
-        let Some(before) = before.strip_suffix(LinkState::PARAMETER) else { return text };
-        if LinkState::parse(state).is_err() {
-            return text;
+    pub fn strip_link_state(text: &str) -> Cow<'_, str> {
+        let (before, fragment) = text.find('#').map_or((text, ""), |at| text.split_at(at));
+        let Some((start, query)) = before.split_once('?') else { return text.into() };
+        if !query.split('&').any(is_link_state) {
+            return text.into();
         }
-        match before.strip_suffix('&') {
-            Some(rest) => rest,
-            None => before.strip_suffix('?').unwrap_or(text),
+        let mut out = start.to_owned();
+        for (i, pair) in query.split('&').filter(|pair| !is_link_state(pair)).enumerate() {
+            out.push(if i == 0 { '?' } else { '&' });
+            out.push_str(pair);
         }
+        out.push_str(fragment);
+        out.into()
     }
 }
 
@@ -468,6 +472,23 @@ mod tests {
         ] {
             let uri = ReturnUri::parse(&format!("https://shop.example/?{query}")).unwrap();
             assert_eq!(uri.has_link_state(), found, "{query}");
+        }
+    }
+
+    #[test]
+    fn link_state_comes_off_in_every_form() {
+        for (text, stripped) in [
+            ("https://shop.example/?link_state=x", "https://shop.example/"),
+            ("https://shop.example/?link_state=x&a=1", "https://shop.example/?a=1"),
+            ("https://shop.example/?a=1&link_state=x&b=2&link_state=y", "https://shop.example/?a=1&b=2"),
+            ("https://shop.example/?link%5Fstate=x#end", "https://shop.example/#end"),
+            ("https://shop.example/?a=1&link_state", "https://shop.example/?a=1"),
+            ("https://shop.example/?a=link_state&b#link_state=x", "https://shop.example/?a=link_state&b#link_state=x"),
+            ("https://shop.example/link_state=x", "https://shop.example/link_state=x"),
+            ("no address?%", "no address?%"),
+            ("", ""),
+        ] {
+            assert_eq!(ReturnUri::strip_link_state(text), stripped);
         }
     }
 

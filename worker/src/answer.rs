@@ -27,7 +27,7 @@ impl Shown {
 /// The account without reserved metadata, its `return_uri` as the customer's page asked for it.
 pub(crate) fn tidy(mut account: LinkedAccount) -> LinkedAccount {
     account.metadata = account.metadata.without_reserved();
-    account.return_uri = account.return_uri.map(|uri| ReturnUri::strip_link_state(&uri).to_owned());
+    account.return_uri = account.return_uri.map(|uri| ReturnUri::strip_link_state(&uri).into_owned());
     account
 }
 
