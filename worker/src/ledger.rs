@@ -332,10 +332,12 @@ impl Ledger {
         let values = [hash(state).into(), owner.into()];
         let Some(row) = self.db.first(&find, &values).await? else { return Ok(None) };
         let mut found = link(&row)?;
-        if found.confirmed_at.is_none() {
+        // what is over is not confirmed any more
+        if found.confirmed_at.is_none() && found.account.status != Status::Deleted {
             self.trace.ledger("confirm");
             let id = row.text("id")?;
-            let update = "UPDATE links SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL";
+            let update =
+                "UPDATE links SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL AND status <> 'deleted'";
             let update = self.db.statement(update, &[id.as_str().into(), number(now)])?;
             let entry = Entry { action: "confirm", link: Some(&id), outcome: "ok", at: now };
             self.run(vec![update, self.entry(&entry)?]).await?;

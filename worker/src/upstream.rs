@@ -117,7 +117,8 @@ pub(crate) fn failure_of_one(error: &ResponseError, retry_after: Option<u32>) ->
     }
 }
 
-/// The failure that a customer sees when Omise did not bring what was asked for. The raw text goes to the log.
+/// The failure that a customer sees when Omise did not bring what was asked for. Omise's status and code go to the log, its text
+/// nowhere.
 pub(crate) fn failure(error: &ResponseError, retry_after: Option<u32>) -> Failure {
     let reason = match error {
         ResponseError::Api(ApiError { status, .. }) => match status {
