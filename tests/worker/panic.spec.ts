@@ -8,6 +8,7 @@ import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
 import {
   type Answer,
   account,
+  answering,
   assertError,
   assertStandardHeaders,
   Customer,
@@ -63,10 +64,10 @@ const health = () => me.fetch("GET", "/health");
 const fault = (way: string, path = "/health") =>
   me.fetch("GET", path, { headers: { "X-Fault": way, Origin: STOREFRONT } });
 
-const works: FakeOmise["answer"] = (request, response) => {
+const works: FakeOmise["answer"] = (request, response, form) => {
   const known = request.method === "GET" && /lnac_\w+/.exec(request.url ?? "")?.[0];
   const body = account({ registration_uri: `${omiseUrl}/register`, ...(known && { id: known }) });
-  response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+  answering(200, body)(request, response, form);
 };
 
 /** Has Omise hold its answers; gives what lets them go. */

@@ -4,7 +4,16 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
-import { type Answer, account, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
+import {
+  type Answer,
+  account,
+  answering,
+  assertError,
+  Customer,
+  FakeOmise,
+  STOREFRONT,
+  sessionOf,
+} from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -36,10 +45,7 @@ beforeEach(async () => {
 });
 
 function json(status: number, body: () => unknown, headers = {}): FakeOmise["answer"] {
-  return (_, response) => {
-    response.writeHead(status, { "Content-Type": "application/json", ...headers });
-    response.end(JSON.stringify(body()));
-  };
+  return (...args) => answering(status, body(), headers)(...args);
 }
 
 /** One answer after the other; the last one stays. */

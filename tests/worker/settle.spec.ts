@@ -198,6 +198,46 @@ test("the attempt's own seconds are looked at first, then those before, for a cl
   assert.equal((await me.create({}, other)).body.id, (behind as { id?: string }).id);
 });
 
+test("amid thousands of accounts it is looked for over several runs, and given up once all were looked at", async () => {
+  onCreate = "lose the request";
+  const key = randomUUID();
+  assertError(await me.create({}, key), 502, "outcome_unknown");
+  await age(HOUR);
+  const began = Date.now() - HOUR;
+  // 120 a second, from five minutes before to eleven after
+  accounts = [];
+  for (let second = -30; second < 30; second++) {
+    const created_at = new Date(began + second * 20_000).toISOString().replace(/\.\d+Z/, "Z");
+    for (let i = 0; i < 120; i++) accounts.push(account({ created_at }));
+  }
+  const late = randomUUID();
+  const other = customer();
+  onCreate = "lose the answer";
+  assertError(await other.create({}, late), 502, "outcome_unknown");
+  const orphan = accounts.pop();
+  assert.ok(orphan);
+  await db.prepare("UPDATE attempts SET created_at = ? WHERE idempotency_key = ?").bind(began, late).run();
+  // as if Omise had taken nine minutes
+  accounts.push({ ...orphan, created_at: accounts[5_000]?.created_at });
+  accounts.sort((a, b) => Date.parse(a.created_at as string) - Date.parse(b.created_at as string));
+
+  const runs = { abandoned: 0, adopted: 0 };
+  for (let run = 1; run <= 20 && !(runs.abandoned && runs.adopted); run++) {
+    await worker.cron();
+    const states = await db.prepare("SELECT idempotency_key AS key, state FROM attempts").all<{
+      key: string;
+      state: string;
+    }>();
+    const of = (wanted: string) => states.results.find((attempt) => attempt.key === wanted)?.state;
+    if (of(key) === "abandoned") runs.abandoned ||= run;
+    if (of(late) === "linked") runs.adopted ||= run;
+  }
+  assert.ok(runs.adopted > 1, "not in the first run");
+  assert.ok(runs.abandoned > runs.adopted, JSON.stringify(runs));
+  assertError(await me.create({}, key), 409, "attempt_abandoned");
+  assert.equal((await other.get(orphan.id as string)).status, 200);
+});
+
 test("the isolate died between Omise's answer and our record: the same key finds it", async () => {
   onCreate = "lose the answer";
   const key = randomUUID();

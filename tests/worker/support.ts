@@ -210,16 +210,24 @@ export function sessionOf(worker: Running, secrets: Secrets): Session {
   return { alg: "HS256", secret: secrets.SESSION_SECRET, iss: STOREFRONT, aud: worker.url };
 }
 
-/** An answer of FakeOmise's in JSON. */
+/** An answer of FakeOmise's in JSON: to a create, with the metadata that came. */
 export function answering(
   status: number,
   body: unknown,
   headers: Record<string, string> = {},
 ): FakeOmise["answer"] {
-  return (_, response) =>
+  return (request, response, form) =>
     void response
       .writeHead(status, { "Content-Type": "application/json", ...headers })
-      .end(JSON.stringify(body));
+      .end(JSON.stringify(request.method === "POST" ? stamped(body, form) : body));
+}
+
+/** An account with the stamp of the create that asks for it. */
+function stamped(body: unknown, form: string): unknown {
+  const { object, metadata } = (body ?? {}) as Record<string, unknown>;
+  const stamp = new URLSearchParams(form).get("metadata[linked_accounts_attempt]");
+  if (object !== "linked_account" || !stamp) return body;
+  return { ...(body as object), metadata: { linked_accounts_attempt: stamp, ...(metadata as object) } };
 }
 
 /** Omise's list envelope. */

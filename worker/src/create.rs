@@ -19,7 +19,7 @@ use crate::{
     ledger::{Attempt, AttemptState, Begun, NewAttempt},
     request, retrieve,
     session::Caller,
-    settle::{Settled, settle},
+    settle::{self, Settled, settle},
     upstream,
 };
 
@@ -81,6 +81,10 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
     #[cfg(feature = "fault")]
     crate::fault::after_upstream(&context.trace.request_id);
     match create::decode_response(answer.status, &answer.body) {
+        // somebody else's, whatever Omise says: it is nobody's to be shown
+        Ok(account) if !settle::carries(&account, new.id) => {
+            Err(in_doubt(context, new.id, "omise answered with another account".to_owned()).await)
+        }
         Ok(account) => {
             let account = match upstream::check(context.settings, account) {
                 Ok(account) => account,
@@ -158,9 +162,11 @@ async fn settle_open(context: &Context, owner: &str) -> bool {
     let mut settled = false;
     for attempt in attempts {
         // what fails stays open: the refusal stands
-        settled |= match &attempt.link {
-            Some(id) => retrieve::read(context, id).await.is_ok_and(|shown| !shown.is_pending()),
-            None => settle(context, &attempt).await.is_ok_and(|what| what == Settled::Abandoned),
+        settled |= if let Some(id) = &attempt.link {
+            retrieve::read(context, id).await.is_ok_and(|shown| !shown.is_pending())
+        } else {
+            let what = settle(context, &attempt).await;
+            what.is_ok_and(|what| matches!(what, Settled::Linked(_) | Settled::Abandoned))
         };
     }
     settled

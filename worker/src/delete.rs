@@ -32,6 +32,8 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
             Ok(_) => return Err(failure),
             Err(second) => match (second.reason, stored) {
                 (Reason::NotFound, Some(gone)) => deleted(gone),
+                // a second try is told this too of what the first has deleted
+                _ if failure.reason == Reason::NotRegistered && second.reason.is_retryable() => return Err(second),
                 _ => return Err(failure),
             },
         },

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use omise_linked_accounts::{
-    AccountType, LinkState, LinkedAccount, LinkedAccountId, ListRequest, Order, Status, Timestamp,
+    AccountType, LinkState, LinkedAccount, LinkedAccountId, ListRequest, Order, Reason, Status, Timestamp,
     list::ListParams,
     search::{Created, SearchParams},
 };
@@ -15,7 +15,7 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::{
-    answer::{Shown, tidy},
+    answer::{Failure, Shown, tidy},
     audit::Entry,
     db::{Db, DbResult, Row, Statement, corrupt, number, optional},
     trace::Trace,
@@ -41,11 +41,13 @@ pub(crate) struct Attempt {
     pub(crate) fingerprint: String,
     pub(crate) state: AttemptState,
     pub(crate) link: Option<LinkedAccountId>,
+    /// Up to when Omise's accounts were looked through for it, where not all could be in one go.
+    pub(crate) looked_to: Option<Millis>,
     pub(crate) created_at: Millis,
 }
 
 /// The columns of an [`Attempt`].
-const ATTEMPT: &str = "id, fingerprint, state, link, created_at";
+const ATTEMPT: &str = "id, fingerprint, state, link, looked_to, created_at";
 
 /// How far a create has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +109,15 @@ impl Ledger {
         Ok(Self { db: Db::open(env, trace.clone())?, trace, actor })
     }
 
-    /// Asks for nothing of every table, so that a migration that is missing is noticed.
+    /// Asks for nothing of every table, so that a migration that is missing is noticed: for the column that came last.
     pub(crate) async fn check(&self) -> DbResult<()> {
-        let tables = ["attempts", "links", "events", "audit"];
-        let nothing = |table| self.db.statement(&format!("SELECT 1 FROM {table} LIMIT 0"), &[]);
-        self.run(tables.into_iter().map(nothing).collect::<DbResult<_>>()?).await
+        self.run(vec![
+            self.db.statement("SELECT looked_to FROM attempts LIMIT 0", &[])?,
+            self.db.statement("SELECT type FROM links LIMIT 0", &[])?,
+            self.db.statement("SELECT id FROM events LIMIT 0", &[])?,
+            self.db.statement("SELECT id FROM audit LIMIT 0", &[])?,
+        ])
+        .await
     }
 
     /// Begins a create, if nothing stands against it: the key is new, no attempt of this owner and type is current (or it
@@ -184,7 +190,8 @@ impl Ledger {
         let request_id = self.trace.request_id.as_str().into();
         let values = [attempt.into(), number(now), request_id, optional(self.actor.as_deref())];
         let entry = self.db.statement(entry, &values)?;
-        let update = "UPDATE attempts SET state = 'abandoned', open = 0, current = 0
+        // an orphan is looked for from where it most likely is
+        let update = "UPDATE attempts SET state = 'abandoned', open = 0, current = 0, looked_to = NULL
                       WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
         self.run(vec![entry, self.db.statement(update, &[attempt.into()])?]).await
     }
@@ -193,6 +200,10 @@ impl Ledger {
     ///
     /// An attempt that is no longer current stays so: its link is its owner's all the same. Of several that found the account
     /// the first is taken: what the others read may be older than what is known by now.
+    ///
+    /// # Errors
+    ///
+    /// Where the account is another attempt's already: whatever Omise says, it stays its owner's.
     pub(crate) async fn link(
         &self,
         attempt: &str,
@@ -202,20 +213,6 @@ impl Ledger {
     ) -> DbResult<()> {
         self.trace.ledger(action);
         let id = account.id.as_str();
-        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
-                     SELECT ?2, ?3, ?4, ?5, ?6, ?7 FROM attempts WHERE id = ?1 AND state <> 'linked'";
-        let entry = self.db.statement(
-            entry,
-            &[
-                attempt.into(),
-                number(read_at),
-                self.trace.request_id.as_str().into(),
-                optional(self.actor.as_deref()),
-                action.into(),
-                id.into(),
-                account.status.as_str().into(),
-            ],
-        )?;
         let insert = "INSERT INTO links
                         (id, owner, attempt, type, status, account, read_at, link_state_hash, created_at)
                       SELECT ?2, owner, id, ?3, ?4, ?5, ?6, link_state_hash, ?7
@@ -233,11 +230,34 @@ impl Ledger {
                 first_millis(account.created_at),
             ],
         )?;
+        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
+                     SELECT ?3, ?4, ?5, ?6, ?2, ?7 FROM attempts WHERE id = ?1 AND state <> 'linked'
+                       AND EXISTS (SELECT 1 FROM links WHERE links.id = ?2 AND attempt = ?1)";
+        let entry = self.db.statement(
+            entry,
+            &[
+                attempt.into(),
+                id.into(),
+                number(read_at),
+                self.trace.request_id.as_str().into(),
+                optional(self.actor.as_deref()),
+                action.into(),
+                account.status.as_str().into(),
+            ],
+        )?;
         let update = "UPDATE attempts SET state = 'linked', link = ?2, open = ?3, current = min(current, ?3)
-                      WHERE id = ?1 AND state <> 'linked'";
+                      WHERE id = ?1 AND state <> 'linked'
+                        AND EXISTS (SELECT 1 FROM links WHERE links.id = ?2 AND attempt = ?1)";
         let open = number(u64::from(account.status == Status::Pending));
         let update = self.db.statement(update, &[attempt.into(), id.into(), open])?;
-        self.run(vec![entry, insert, update]).await
+        let linked = self.db.statement("SELECT link FROM attempts WHERE id = ?1", &[attempt.into()])?;
+        let rows = self.db.batch(vec![insert, entry, update, linked]).await?.pop().unwrap_or_default();
+        let linked = rows.first().map(|row| row.optional_text("link")).transpose()?.flatten();
+        if linked.as_deref() == Some(id) {
+            Ok(())
+        } else {
+            Err(Failure::new(Reason::UpstreamUnreadable).with_log("the account is another attempt's"))
+        }
     }
 
     /// The link of this id, whoever owns it.
@@ -266,6 +286,12 @@ impl Ledger {
         let sql = "UPDATE attempts SET looked_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
         let ids = serde_json::to_string(attempts).map_err(|_| corrupt("attempts.id"))?;
         self.run(vec![self.db.statement(sql, &[ids.into(), number(now)])?]).await
+    }
+
+    /// Remembers up to when Omise's accounts were looked through for an attempt.
+    pub(crate) async fn looked_to(&self, attempt: &str, at: Timestamp) -> DbResult<()> {
+        let sql = "UPDATE attempts SET looked_to = ?2 WHERE id = ?1";
+        self.run(vec![self.db.statement(sql, &[attempt.into(), first_millis(at)])?]).await
     }
 
     /// Drops the keys of attempts, and the events, from before `before`.
@@ -326,24 +352,27 @@ impl Ledger {
         Ok(vec![update, self.db.statement(close, &[id])?])
     }
 
-    /// Confirms the owner's link that this return belongs to, once; `None` where it is nobody's or somebody else's.
+    /// Confirms the owner's link that this return belongs to, once and unless it was deleted; `None` where it is nobody's or
+    /// somebody else's.
     pub(crate) async fn confirm(&self, owner: &str, state: &LinkState, now: Millis) -> DbResult<Option<Link>> {
-        let find = format!("SELECT {LINK}, id FROM links WHERE link_state_hash = ?1 AND owner = ?2");
-        let values = [hash(state).into(), owner.into()];
-        let Some(row) = self.db.first(&find, &values).await? else { return Ok(None) };
-        let mut found = link(&row)?;
-        // what is over is not confirmed any more
-        if found.confirmed_at.is_none() && found.account.status != Status::Deleted {
+        const OPEN: &str = "link_state_hash = ?1 AND owner = ?2 AND confirmed_at IS NULL AND status <> 'deleted'";
+        let key: [JsValue; 2] = [hash(state).into(), owner.into()];
+        let [hash, owner] = &key;
+        let (now, request_id) = (number(now), JsValue::from(self.trace.request_id.as_str()));
+        let entry = format!(
+            "INSERT INTO audit (at, request_id, actor, action, link, outcome)
+             SELECT ?3, ?4, ?2, 'confirm', id, 'ok' FROM links WHERE {OPEN}"
+        );
+        let entry = self.db.statement(&entry, &[hash.clone(), owner.clone(), now.clone(), request_id])?;
+        let update = format!("UPDATE links SET confirmed_at = ?3 WHERE {OPEN} RETURNING id");
+        let update = self.db.statement(&update, &[hash.clone(), owner.clone(), now])?;
+        let find = format!("SELECT {LINK} FROM links WHERE link_state_hash = ?1 AND owner = ?2");
+        let mut results = self.db.batch(vec![entry, update, self.db.statement(&find, &key)?]).await?;
+        let found = results.pop().unwrap_or_default();
+        if results.pop().is_some_and(|confirmed| !confirmed.is_empty()) {
             self.trace.ledger("confirm");
-            let id = row.text("id")?;
-            let update =
-                "UPDATE links SET confirmed_at = ?2 WHERE id = ?1 AND confirmed_at IS NULL AND status <> 'deleted'";
-            let update = self.db.statement(update, &[id.as_str().into(), number(now)])?;
-            let entry = Entry { action: "confirm", link: Some(&id), outcome: "ok", at: now };
-            self.run(vec![update, self.entry(&entry)?]).await?;
-            found.confirmed_at = Some(timestamp(now)?);
         }
-        Ok(Some(found))
+        found.first().map(link).transpose()
     }
 
     /// A part of the owner's accounts, as last read, and how many there are in all.
@@ -491,6 +520,7 @@ fn attempt(row: &Row) -> DbResult<Attempt> {
             _ => return Err(corrupt("attempts.state")),
         },
         link: link.transpose()?,
+        looked_to: row.optional_number("looked_to")?,
         created_at: row.number("created_at")?,
     })
 }

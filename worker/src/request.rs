@@ -68,8 +68,8 @@ pub(crate) async fn json(mut req: Request) -> Result<Json, Failure> {
 /// The body, of at most `cap` bytes.
 pub(crate) async fn bytes(req: &mut Request, cap: usize) -> Result<Vec<u8>, Failure> {
     // an honest length spares reading; the count below holds for the others
-    let declared = header(req, "Content-Length").and_then(|text| text.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > cap) {
+    let declared = header(req, "Content-Length").and_then(|text| text.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > cap as u64) {
         return Err(Reason::BodyTooLarge.into());
     }
     match req.stream() {

@@ -7,7 +7,7 @@
 //!    that turns up late is still its owner's.
 //! 3. Anything else: it stays in doubt.
 
-use omise_linked_accounts::{LinkedAccount, LinkedAccountId, Metadata, Order, list::ListParams};
+use omise_linked_accounts::{LinkedAccount, LinkedAccountId, Metadata, Order, Timestamp, list::ListParams};
 
 use crate::{
     answer::Failure,
@@ -35,8 +35,8 @@ const SKEW: i64 = 300;
 const NEAR: i64 = 2;
 /// How long after the deadline Omise may still be making the account: the quiet period, in milliseconds.
 const QUIET: Millis = 600_000;
-/// How many pages of a hundred are looked through. An attempt amid more accounts than that stays in doubt: not found is only
-/// what was looked at as a whole.
+/// How many pages of a hundred are looked through at a time. An attempt amid more accounts than that stays in doubt until others
+/// have looked on: not found is only what was looked at as a whole.
 const MAX_PAGES: u32 = 5;
 
 /// Finds out what became of an attempt, and writes it down.
@@ -48,7 +48,7 @@ pub(crate) async fn settle(context: &Context, attempt: &Attempt) -> Result<Settl
     if let Some(id) = &attempt.link {
         return Ok(Settled::Linked(id.clone()));
     }
-    let age = context.now().saturating_sub(attempt.created_at);
+    let age = age(context, attempt);
     if attempt.state == AttemptState::InFlight && age < millis(upstream::in_flight_limit(context.settings)) {
         return Ok(Settled::InFlight);
     }
@@ -65,8 +65,8 @@ pub(crate) async fn settle(context: &Context, attempt: &Attempt) -> Result<Settl
             Ok(Settled::Abandoned)
         }
         Looked::Nowhere => Ok(Settled::InDoubt),
-        Looked::TooMany => {
-            context.trace.note("too many accounts to look through for a stamp");
+        Looked::More(from) => {
+            context.ledger.looked_to(&attempt.id, from).await?;
             Ok(Settled::InDoubt)
         }
     }
@@ -76,42 +76,57 @@ enum Looked {
     Found(Box<LinkedAccount>),
     /// Everything was looked at.
     Nowhere,
-    /// There was more than is looked at.
-    TooMany,
+    /// There is more, from then on.
+    More(Timestamp),
 }
 
 /// Looks through what was created when the attempt may have been carried out: from its own seconds on, where the account is
-/// among the first however many a shop makes, and then before, where it is only if Omise's clock is behind.
+/// among the first however many a shop makes, and then before, where it is only if Omise's clock is behind. It goes on from
+/// where the last look came to.
 async fn look_for(context: &Context, attempt: &Attempt) -> Result<Looked, Failure> {
     let began = timestamp(attempt.created_at)?;
     let end = timestamp(attempt.created_at + quiet_period(context))?.plus_seconds(SKEW);
-    let near = began.plus_seconds(-NEAR);
-    let limit = ListParams::MAX_LIMIT;
-    let mut pages = 0..MAX_PAGES;
-    for (from, to) in [(near, end), (began.plus_seconds(-SKEW), near)] {
-        let mut offset = 0;
-        loop {
-            if pages.next().is_none() {
-                return Ok(Looked::TooMany);
+    let (near, before) = (began.plus_seconds(-NEAR), began.plus_seconds(-SKEW));
+    let mut from = attempt.looked_to.map(timestamp).transpose()?.unwrap_or(near);
+    let mut offset = 0;
+    for _ in 0..MAX_PAGES {
+        let last_part = from < near;
+        let to = if last_part { near.plus_seconds(-1) } else { end };
+        // chronological: what is created meanwhile comes after what was looked at
+        let (limit, order) = (ListParams::MAX_LIMIT, Order::Chronological);
+        let params = ListParams { limit, offset, order, from: Some(from), to: Some(to) };
+        let page = list::ask(context, &params).await?.data;
+        if let Some(account) = page.iter().find(|account| carries(account, &attempt.id)) {
+            return Ok(Looked::Found(Box::new(account.clone())));
+        }
+        match page.last().filter(|_| page.len() >= limit as usize).map(|last| last.created_at) {
+            // by time rather than by number: what is deleted meanwhile may leave the list
+            Some(last) if last > from => {
+                from = last;
+                offset = page.iter().rev().take_while(|account| account.created_at == last).map(|_| 1).sum();
             }
-            // chronological: what is created meanwhile comes after what was looked at
-            let params = ListParams { limit, offset, order: Order::Chronological, from: Some(from), to: Some(to) };
-            let list = list::ask(context, &params).await?;
-            let full = list.data.len() >= limit as usize;
-            if let Some(account) = list.data.into_iter().find(|account| carries(account, &attempt.id)) {
-                return Ok(Looked::Found(Box::new(account)));
-            }
-            if !full {
-                break;
-            }
-            offset += limit;
+            Some(_) => offset += limit,
+            None if last_part => return Ok(Looked::Nowhere),
+            None => (from, offset) = (before, 0),
         }
     }
-    Ok(Looked::Nowhere)
+    let is_over = age(context, attempt) > quiet_period(context);
+    Ok(Looked::More(match from < near {
+        // a little again: an account may be listed later than one that was created after it
+        false => from.plus_seconds(-NEAR).max(near),
+        true if is_over => from.plus_seconds(-NEAR).max(before),
+        // what comes after may still grow
+        true => near,
+    }))
+}
+
+/// How long ago the attempt began, in milliseconds.
+fn age(context: &Context, attempt: &Attempt) -> Millis {
+    context.now().saturating_sub(attempt.created_at)
 }
 
 /// Whether an account carries the attempt's stamp.
-fn carries(account: &LinkedAccount, attempt: &str) -> bool {
+pub(crate) fn carries(account: &LinkedAccount, attempt: &str) -> bool {
     account.metadata.string(Metadata::ATTEMPT).is_some_and(|stamp| stamp == attempt)
 }
 
