@@ -94,6 +94,8 @@ export interface RunOptions {
   without?: string[] | undefined;
   /** Folder of migrations in place of the one in wrangler.toml. */
   migrations?: string | undefined;
+  /** Where V8's inspector listens, 0 for a free port. Absent: nowhere. */
+  inspectorPort?: number | undefined;
   /** Gets every line that workerd prints. */
   log?: ((line: string) => void) | undefined;
 }
@@ -311,6 +313,7 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
       for (const stream of [stdout, stderr]) createInterface(stream).on("line", log);
     },
     ...(options.statePath && { defaultPersistRoot: options.statePath }),
+    ...(options.inspectorPort !== undefined && { inspectorPort: options.inspectorPort }),
   });
   try {
     const url = (await mf.ready).origin;

@@ -1,13 +1,19 @@
 //! Rules of the house that no other tool checks.
 //!
-//! Each is a function over text, so that it can be seen failing, and [`check`] runs them all over the project.
+//! Each is a function over text, so that it can be seen failing. [`check`] runs them over the project, [`check_built`] over what
+//! is shipped of it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{root, step::quietly, tools};
+use crate::{build, cargo_target_dir, root, step::quietly, tools};
 
 /// Crates that the core must not depend on: it does no I/O and runs anywhere.
 const NOT_IN_THE_CORE: [&str; 12] = [
@@ -31,6 +37,19 @@ const PINNED_CRATES: [&str; 6] =
 
 /// Where a package.json names packages.
 const KINDS: [&str; 3] = ["dependencies", "devDependencies", "optionalDependencies"];
+
+/// Secrets by the names that the Worker reads them by: its own bundle has to hold these, and no other product has a use for them.
+const SECRETS: [&str; 4] = ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", "WEBHOOK_SECRET"];
+
+/// Where the secrets of this machine are, if it has any.
+const LOCAL_SECRETS: [&str; 2] = ["worker/.dev.vars", "sandbox/.dev.vars"];
+
+/// What only a product for tests holds, and where it comes from.
+const FOR_TESTS: [(&str, &str); 3] = [
+    ("X-Fault", "worker/src/fault.rs"),
+    ("the sandbox", "sandbox/src/lib.rs"),
+    ("/register.css", "sandbox/src/bank_page.rs"),
+];
 
 /// Everything that is wrong.
 pub(crate) fn check() -> Result<Vec<String>> {
@@ -61,6 +80,141 @@ pub(crate) fn check() -> Result<Vec<String>> {
     let lockfile = serde_json::from_str(&read("package-lock.json")?).context("cannot read package-lock.json")?;
     faults.extend(lockfile_age(&package, &lockfile));
     Ok(faults)
+}
+
+/// Everything that is wrong with the Worker's bundle and the npm package, which have to be there.
+pub(crate) fn check_built() -> Result<Vec<String>> {
+    let mut banned = Vec::new();
+    for (text, source) in FOR_TESTS {
+        banned.push(Banned::new(format!("`{text}` of {source}"), text));
+    }
+    banned.push(Banned::new("a source map", "sourceMappingURL"));
+    banned.extend(places(&[
+        Some(root().to_owned()),
+        Some(cargo_target_dir()),
+        home::cargo_home().ok(),
+        home::home_dir(),
+    ]));
+    for name in LOCAL_SECRETS {
+        if root().join(name).exists() {
+            banned.extend(local_secrets(name, &read(name)?));
+        }
+    }
+
+    let mut faults = Vec::new();
+    let mut worker = files_of(&root().join("worker/build"))?;
+    for name in ["entry.js", "rescue.js"] {
+        worker.insert(name.to_owned(), read(&format!("worker/{name}"))?.into_bytes());
+    }
+    faults.extend(leaks("the Worker", &worker, &banned));
+
+    banned.extend(SECRETS.map(|name| Banned::new("the name of a secret", name)));
+    banned.extend(["skey_", "pkey_"].map(|start| Banned::new("the start of a key", start)));
+    faults.extend(leaks("the npm package", &files_of(&build::package_folder())?, &banned));
+
+    let packed = quietly(Command::new("tar").args(["--list", "--gzip", "--file"]).arg(build::tarball()))?;
+    faults.extend(strays(&packed, &tracked("pkg-template/*")?));
+    Ok(faults)
+}
+
+/// A text that must not be in a product.
+struct Banned {
+    /// What is said of it; of a secret never the text.
+    what: String,
+    text: String,
+}
+
+impl Banned {
+    fn new(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { what: what.into(), text: text.into() }
+    }
+}
+
+/// Folders of this machine. What is shipped names sources by `/cargo` and `/src` instead, as `build` sees to.
+fn places(folders: &[Option<PathBuf>]) -> Vec<Banned> {
+    let folders = folders.iter().flatten().map(|folder| format!("{}/", folder.display()));
+    // a home that is the root of all is in every address
+    let telling = folders.filter(|text| !["/", "//", "/cargo/", "/src/"].contains(&text.as_str()));
+    telling.map(|text| Banned::new("a folder of this machine", text)).collect()
+}
+
+/// The secrets in a file of the form `NAME="value"`. What is shorter than any secret could stand anywhere.
+fn local_secrets(name: &str, text: &str) -> Vec<Banned> {
+    let pairs = text.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(key, value)| (key.trim(), value.trim().trim_matches(['"', '\''])))
+        .filter(|(key, value)| SECRETS.contains(key) && value.len() >= 8)
+        .map(|(key, value)| Banned::new(format!("the value of {key} in {name}"), value))
+        .collect()
+}
+
+/// The files in a folder, at any depth, by their paths within it.
+fn files_of(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let cannot = || format!("cannot read {}", folder.display());
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(files_of(&path)?.into_iter().map(|(within, bytes)| (format!("{name}/{within}"), bytes)));
+        } else {
+            files.insert(name, fs::read(&path).with_context(cannot)?);
+        }
+    }
+    Ok(files)
+}
+
+/// What a product holds and must not: modules are searched like texts, since their strings stand in them as they are.
+fn leaks(product: &str, files: &BTreeMap<String, Vec<u8>>, banned: &[Banned]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, bytes) in files {
+        let mut found = |what: &str| faults.push(format!("{product}: {name} holds {what}"));
+        for Banned { what, text } in banned {
+            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+                found(what);
+            }
+        }
+        if holds_key(bytes) {
+            found("what looks like a secret key");
+        }
+        if Path::new(name).extension().is_some_and(|extension| extension == "map") {
+            found("a source map");
+        }
+    }
+    if files.values().all(Vec::is_empty) {
+        faults.push(format!("{product} is empty: is the check looking at the right thing?"));
+    }
+    faults
+}
+
+/// Whether there is a key behind the `skey_` or `skey_test_` that one begins with: what knows keys holds those alone.
+fn holds_key(bytes: &[u8]) -> bool {
+    const START: &[u8] = b"skey_";
+
+    bytes.windows(START.len()).enumerate().filter(|(_, window)| *window == START).any(|(at, _)| {
+        let rest = bytes.get(at + START.len()..).unwrap_or_default();
+        let rest = rest.strip_prefix(b"test_").unwrap_or(rest);
+        rest.iter().take_while(|b| b.is_ascii_digit() || b.is_ascii_lowercase()).count() >= 8
+    })
+}
+
+/// Files in the list of a packed package that are neither of its template, nor generated, nor a licence.
+fn strays(packed: &str, template: &[String]) -> Vec<String> {
+    const MADE: [&str; 4] =
+        ["LICENSE-APACHE", "LICENSE-MIT", "omise_linked_accounts.js", "omise_linked_accounts_bg.wasm"];
+
+    let ours = |name: &str| {
+        MADE.contains(&name) || template.iter().any(|file| file.strip_prefix("pkg-template/") == Some(name))
+    };
+    let mut faults: Vec<_> = packed
+        .lines()
+        .filter(|path| !path.strip_prefix("package/").is_some_and(ours))
+        .map(|path| format!("the npm package: {path} is not one of its files"))
+        .collect();
+    if packed.is_empty() {
+        faults.push("the npm package is empty: is the check looking at the right thing?".to_owned());
+    }
+    faults
 }
 
 /// Files of the project that match, as git sees it: committed or about to be.
@@ -214,6 +368,91 @@ mod tests {
         let lockfile = |version| json!({ "packages": { "": { "devDependencies": { "esbuild": version } } } });
         assert_eq!(lockfile_age(&package, &lockfile("0.28.2")), None);
         assert!(lockfile_age(&package, &lockfile("0.28.1")).is_some());
+    }
+
+    /// What is said of a product with this one file.
+    fn leaks_of(name: &str, bytes: &[u8], banned: &[Banned]) -> Vec<String> {
+        leaks("it", &BTreeMap::from([(name.to_owned(), bytes.to_vec())]), banned)
+    }
+
+    #[test]
+    fn a_banned_text_is_found_in_any_bytes() {
+        let banned = [Banned::new("a setting", "SESSION_SECRET"), Banned::new("a fault", "X-Fault")];
+        assert_eq!(leaks_of("a.js", b"env.SESSION_SECRET", &banned), ["it: a.js holds a setting"]);
+        assert_eq!(
+            leaks_of("b.wasm", b"\0asm\xff\xfeX-FaultSESSION_SECRET", &banned),
+            ["it: b.wasm holds a setting", "it: b.wasm holds a fault"]
+        );
+        assert_eq!(leaks_of("a.js", b"SESSION_SECRE X-Faul", &banned), Vec::<String>::new());
+        assert_eq!(leaks_of("a.js.map", b"{}", &banned), ["it: a.js.map holds a source map"]);
+        assert_eq!(leaks("it", &BTreeMap::new(), &banned).len(), 1, "no files prove nothing");
+        assert_eq!(leaks_of("a.js", b"", &banned).len(), 1, "an empty file proves nothing");
+    }
+
+    #[test]
+    fn a_key_is_told_from_what_knows_keys() {
+        for key in ["test_5xuy4w91xqz7d1w9u0t", "5xuy4w91xqz7d1w9u0t", "test_12345678"] {
+            let text = format!("\u{1}skey_skey_{key}\0");
+            assert_eq!(leaks_of("a.wasm", text.as_bytes(), &[]), ["it: a.wasm holds what looks like a secret key"]);
+        }
+        for text in
+            ["skey_test_pkey_skey_\0", "skey_test_… or skey_…", "skey_test_1234567", "skey_TEST_12345678", "skey_"]
+        {
+            assert_eq!(leaks_of("a.wasm", text.as_bytes(), &[]), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_of_this_machine_are_found_and_not_shown() {
+        let text = "# OMISE_SECRET_KEY=commented-out\nOMISE_SECRET_KEY=\"canary-1\"\n SESSION_SECRET = 'canary=2' \n\
+                    WEBHOOK_SECRET=short\nMODE=canary-3\n";
+        let banned = local_secrets("worker/.dev.vars", text);
+        assert_eq!(
+            leaks_of("a.js", b"canary-1 canary=2 commented-out short canary-3", &banned),
+            [
+                "it: a.js holds the value of OMISE_SECRET_KEY in worker/.dev.vars",
+                "it: a.js holds the value of SESSION_SECRET in worker/.dev.vars"
+            ]
+        );
+    }
+
+    #[test]
+    fn folders_of_this_machine_are_found() {
+        let banned = places(&["/home/me/shop", "/home/me", "/", "/src", "/cargo"].map(|folder| Some(folder.into())));
+        assert_eq!(leaks_of("a.wasm", b"at /home/me/shop/src/lib.rs", &banned).len(), 2);
+        assert_eq!(leaks_of("a.wasm", b"at /src/src/lib.rs and /cargo/x, https://x/", &banned), Vec::<String>::new());
+    }
+
+    #[test]
+    fn files_are_found_at_any_depth() {
+        let files = files_of(&root().join("xtask")).unwrap();
+        assert!(files["src/guards.rs"].starts_with(b"//! Rules of the house"));
+        assert!(files.contains_key("Cargo.toml"));
+        assert!(files_of(&root().join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn what_is_for_tests_is_still_called_so() {
+        for (text, source) in FOR_TESTS {
+            assert!(
+                read(source).unwrap().contains(text),
+                "{source} has no `{text}`: what else tells that it is in a product?"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stray_file_in_the_package_is_named() {
+        let template = ["pkg-template/index.js".to_owned()];
+        let good = "package/LICENSE-MIT\npackage/omise_linked_accounts_bg.wasm\npackage/index.js\n";
+        assert_eq!(strays(good, &template), Vec::<String>::new());
+        for stray in ["package/.dev.vars", "package/src/index.js", "index.js", "package/index.js.map"] {
+            assert_eq!(
+                strays(&format!("{good}{stray}\n"), &template),
+                [format!("the npm package: {stray} is not one of its files")]
+            );
+        }
+        assert_eq!(strays("", &template).len(), 1, "an empty list proves nothing");
     }
 
     #[test]

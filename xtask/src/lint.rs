@@ -31,7 +31,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let mut faults = Vec::new();
     // The storefront's types are those of the package that is installed there.
-    if let Err(error) = build::build(&[Product::Package, Product::Storefront]) {
+    let built = build::build(&[Product::Worker, Product::Package, Product::Storefront]);
+    if let Err(error) = &built {
         faults.push(("build", format!("{error:#}")));
     }
     for (name, mut command) in checks()? {
@@ -39,15 +40,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             faults.push((name, format!("{error:#}")));
         }
     }
-    if let Err(error) = step("rules of the house", || match guards::check()?.as_slice() {
-        [] => Ok(()),
-        broken => bail!(broken.join("\n")),
-    }) {
-        faults.push(("rules of the house", format!("{error:#}")));
+    let mut rules = |name: &'static str, check: fn() -> Result<Vec<String>>| {
+        if let Err(error) = step(name, || match check()?.as_slice() {
+            [] => Ok(()),
+            broken => bail!(broken.join("\n")),
+        }) {
+            faults.push((name, format!("{error:#}")));
+        }
+    };
+    rules("rules of the house", guards::check);
+    if built.is_ok() {
+        rules("secrets in what is built", guards::check_built);
     }
+    let unchecked = match advisories() {
+        Ok(unchecked) => unchecked,
+        Err(error) => {
+            faults.push(("advisories", format!("{error:#}")));
+            None
+        }
+    };
 
     for (name, text) in &faults {
         println!("\n=== {name}\n{text}");
+    }
+    if let Some(why) = unchecked {
+        println!("\nadvisories: not checked, no database reachable\n{why}");
     }
     match faults.len() {
         0 => Ok(()),
@@ -97,6 +114,8 @@ fn checks() -> Result<Vec<(&'static str, Command)>> {
                 "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features validate --lib -- -Dwarnings",
             ),
         ),
+        ("cargo deny", deny(Lockfile::Workspace, &[], "bans licenses sources")?),
+        ("cargo deny, fuzz", deny(Lockfile::Fuzz, &[], "bans licenses sources")?),
         ("cargo package, core", cargo("package --quiet --allow-dirty -p omise-linked-accounts")),
         ("rustdoc", doc),
         ("rustdoc, core with js", doc_js),
@@ -104,6 +123,48 @@ fn checks() -> Result<Vec<(&'static str, Command)>> {
         ("tsc", tsc),
         ("promises that nobody waits for", floating("tsconfig.json")?),
     ])
+}
+
+/// Whose dependencies are looked at.
+#[derive(Clone, Copy)]
+enum Lockfile {
+    Workspace,
+    Fuzz,
+}
+
+/// cargo-deny, by deny.toml.
+fn deny(lockfile: Lockfile, flags: &[&str], checks: &str) -> Result<Command> {
+    let mut command = Command::new(tools::cargo_deny()?);
+    command.args(["--config", "deny.toml", "--locked"]).args(flags);
+    // What deny.toml lets through for one of the two is of no use to the other.
+    let unused: &[&str] = match lockfile {
+        Lockfile::Workspace => {
+            command.arg("--workspace");
+            &["license-exception-not-encountered"]
+        }
+        Lockfile::Fuzz => {
+            command.args(["--manifest-path", "fuzz/Cargo.toml"]);
+            &["license-exception-not-encountered", "license-not-encountered", "unmatched-skip", "unnecessary-skip"]
+        }
+    };
+    command.args(["check", "--deny=warnings"]).args(unused.iter().map(|code| format!("--allow={code}")));
+    command.args(checks.split(' '));
+    Ok(command)
+}
+
+/// What is known against our dependencies. The list is a repository on the internet: where it cannot be had, that is no fault of
+/// the project's, and the reason is returned, to be said aloud.
+fn advisories() -> Result<Option<String>> {
+    // By itself, so that whatever fails after it is a finding. git would wait for minutes where nobody answers.
+    let mut fetch = Command::new("timeout");
+    fetch.arg("60").arg(tools::cargo_deny()?).args(["--config", "deny.toml", "fetch", "db"]);
+    if let Err(why) = step("fetch advisories", || quietly(&mut fetch)) {
+        return Ok(Some(format!("{why:#}")));
+    }
+    for lockfile in [Lockfile::Workspace, Lockfile::Fuzz] {
+        step("cargo deny, advisories", || quietly(&mut deny(lockfile, &["--offline"], "advisories")?))?;
+    }
+    Ok(None)
 }
 
 fn floating(project: &str) -> Result<Command> {

@@ -16,6 +16,7 @@ mod dev;
 mod fuzz;
 mod guards;
 mod lint;
+mod load;
 mod secrets;
 mod size;
 mod stamp;
@@ -43,6 +44,8 @@ enum Command {
     Lint(lint::Args),
     /// Feed the core's parsers what nobody would think of
     Fuzz(fuzz::Args),
+    /// Let a thousand customers come at a steady rate, with faults, and count what is lost
+    Load(load::Args),
     /// Show what is shipped in bytes: raw, gzip and brotli
     Size,
 }
@@ -63,6 +66,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Test(args) => return Ok(test::run(args)),
         Command::Lint(args) => lint::run(args)?,
         Command::Fuzz(args) => return fuzz::run(args),
+        Command::Load(args) => return load::run(args),
         Command::Size => size::run()?,
     }
     Ok(ExitCode::SUCCESS)

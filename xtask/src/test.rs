@@ -53,6 +53,10 @@ enum Suite {
     Browser,
     /// The sandbox in workerd
     Sandbox,
+    /// The Worker while network, Omise, database or runtime fail under it
+    Faults,
+    /// The Worker against its own OpenAPI document, by requests that nobody wrote
+    Contract,
 }
 
 /// A runner and what it is called in the table.
@@ -134,6 +138,16 @@ impl Suite {
             Self::Sandbox => {
                 build::build(&[Product::Sandbox])?;
                 vec![Run { name: "node --test, workerd", command: node_test("sandbox", full)? }]
+            }
+            Self::Faults => {
+                build::build(&[Product::Worker, Product::Sandbox])?;
+                vec![Run { name: "node --test, workerd", command: node_test("faults", full)? }]
+            }
+            Self::Contract => {
+                build::build(&[Product::Worker, Product::Sandbox])?;
+                let mut command = node_test("contract", full)?;
+                command.env("SCHEMATHESIS", tools::schemathesis()?);
+                vec![Run { name: "Schemathesis, workerd", command }]
             }
             Self::Package => {
                 build::build(&[Product::Package])?;

@@ -20,6 +20,7 @@ use crate::{
 };
 
 const WORKER_BUILD: &str = "0.8.7";
+const CARGO_DENY: &str = "0.20.2";
 
 /// The oldest Node whose npm can install the rest.
 const NODE_FOR_NPM: (u32, u32) = (20, 0);
@@ -41,6 +42,7 @@ pub(crate) const CHROMIUM_FLAGS: [&str; 8] = [
 
 const INSTALL_BROWSER: &str =
     "apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver fonts-thai-tlwg";
+const INSTALL_PYTHON: &str = "apt-get update && apt-get install -y --no-install-recommends python3-venv";
 const INSTALL_CURL: &str = "apt-get update && apt-get install -y --no-install-recommends curl";
 
 /// Cargo as it was called, so that a `+toolchain` is kept.
@@ -78,6 +80,11 @@ pub(crate) fn wasm_bindgen_test_runner() -> Result<PathBuf> {
 /// The build tool of Workers in Rust.
 pub(crate) fn worker_build() -> Result<PathBuf> {
     cargo_install("worker-build", WORKER_BUILD, "worker-build", &["--locked"])
+}
+
+/// What checks licences, sources and known vulnerabilities of the dependencies.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    cargo_install("cargo-deny", CARGO_DENY, "cargo-deny", &["--locked"])
 }
 
 /// The optimiser of WebAssembly: a Node script, so it is run with [`path_with_node`].
@@ -185,6 +192,52 @@ pub(crate) fn curl() -> Result<PathBuf> {
     let advice = "curl was not found: run as root:";
     install_on_debian("curl", INSTALL_CURL, advice)?;
     find_on_path(&["curl"]).with_context(|| format!("{advice}\n  {INSTALL_CURL}"))
+}
+
+/// The fuzzer of HTTP APIs, in a virtual environment of the project's: `tests/contract/requirements.txt` pins all of it, by hash.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let folder = root().join(".tools/python");
+    let file = folder.join("bin/schemathesis");
+    let requirements = root().join("tests/contract/requirements.txt");
+    let stamp = Stamp {
+        // In the folder that it speaks of, so that it goes away with it.
+        file: folder.join(".xtask-stamp"),
+        inputs: vec![requirements.clone()],
+        ignored: vec![],
+        versions: String::new(),
+        outputs: vec![file.clone()],
+    };
+    let before = stamp.before()?;
+    if stamp.is_current(&before)? {
+        return Ok(file);
+    }
+    let python = python()?;
+    step("install schemathesis", || {
+        // The one that is there may be of a Python that is gone.
+        quietly(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        quietly(
+            Command::new(folder.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"])
+                .arg("--requirement")
+                .arg(requirements),
+        )?;
+        stamp.write(&before)
+    })?;
+    Ok(file)
+}
+
+/// A Python that can make virtual environments; installed like the browser.
+fn python() -> Result<PathBuf> {
+    let able = || {
+        let python = find_on_path(&["python3"])?;
+        quietly(Command::new(&python).args(["-c", "import ensurepip, venv"])).ok().map(|_| python)
+    };
+    if let Some(python) = able() {
+        return Ok(python);
+    }
+    let advice = "no Python 3 with venv was found: run as root:";
+    install_on_debian("python3-venv", INSTALL_PYTHON, advice)?;
+    able().with_context(|| format!("{advice}\n  {INSTALL_PYTHON}"))
 }
 
 /// Installs from Debian's packages where that is possible; otherwise says which command would.
