@@ -69,6 +69,10 @@ impl Failure {
         self.more.map(|more| more.issues).unwrap_or_default()
     }
 
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        self.more.as_ref()?.retry_after
+    }
+
     pub(crate) fn with_retry_after(self, seconds: u32) -> Self {
         self.with(|more| more.retry_after = Some(seconds))
     }

@@ -18,7 +18,7 @@ use crate::{
     retrieve,
     settings::Settings,
     settle::{Settled, settle},
-    trace::Trace,
+    trace::{Trace, printable},
 };
 
 /// How many attempts one run looks at. Cloudflare's free plan allows a run 50 queries and 50 requests: an attempt takes at most
@@ -58,7 +58,7 @@ pub(crate) async fn run(env: &Env, settings: &'static Settings, trace: Rc<Trace>
     let mut report = Report { cron: "settle", run_id: context.trace.request_id.clone(), ..Report::default() };
     let outcome = work(&context, &mut report).await;
     if let Err(failure) = &outcome {
-        report.stopped = Some(format!("{}: {}", failure.reason, failure.log().unwrap_or_default()));
+        report.stopped = Some(printable(&format!("{}: {}", failure.reason, failure.log().unwrap_or_default())));
     }
     report.upstream_calls = context.trace.upstream_calls();
     report.ms = context.trace.ms();
@@ -84,7 +84,7 @@ async fn work(context: &Context, report: &mut Report) -> Result<(), Failure> {
                 outcome = Err(failure);
                 break;
             }
-            report.detail = Some(failure.into_log());
+            report.detail = Some(printable(&failure.into_log()));
         }
     }
     report.looked = u32::try_from(looked.len()).unwrap_or(u32::MAX);

@@ -1,6 +1,6 @@
 //! `GET /linked_accounts/:id`.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use omise_linked_accounts::{
     LinkedAccount, LinkedAccountId, MAX_ACCOUNT, Reason, Status,
@@ -25,7 +25,27 @@ const PAUSE: Duration = Duration::from_secs(2);
 const SHARED_FOR: Millis = 3_000;
 
 /// The last readings of this isolate. An account is a few kilobytes, with the most metadata that Omise takes about sixty.
-static READINGS: Shared<LinkedAccount> = Shared::new(256);
+static READINGS: Shared<Result<LinkedAccount, Failed>> = Shared::new(256);
+
+/// A reading that failed.
+#[derive(Clone)]
+struct Failed {
+    reason: Reason,
+    retry_after: Option<u32>,
+    /// When that was known.
+    at: Millis,
+}
+
+impl Failed {
+    /// The same for another request.
+    fn again(self) -> Failure {
+        let failure = Failure::new(self.reason).with_log("as another was told a moment ago");
+        match self.retry_after {
+            Some(seconds) => failure.with_retry_after(seconds),
+            None => failure,
+        }
+    }
+}
 
 /// Reads an account for its owner, or for an operator. While it is pending the answer is held for as long as `wait` says.
 pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str, wait: Duration) -> Result<Success, Failure> {
@@ -85,10 +105,26 @@ async fn reading(
         return Ok(link.shown());
     }
     let now = context.now();
-    // never older than what the ledger has
-    let fresh = |began_at: Millis, _: &LinkedAccount| began_at >= link.read_at && began_at + shared_for >= now;
-    let ask = async |_| Ok::<_, Failure>(ask(context, id).await?.1);
-    let (read_at, account) = READINGS.get(id.as_str(), fresh, ask).await?;
+    let fresh = |began_at: Millis, reading: &Result<LinkedAccount, Failed>| match reading {
+        // never older than what the ledger has
+        Ok(_) => began_at >= link.read_at && began_at + shared_for >= now,
+        // who has waited for it has asked: a crowd must not make it harder for Omise to come back
+        Err(failed) => failed.at >= now,
+    };
+    let mut failure = None;
+    let ask = async |_| match ask(context, id).await {
+        Ok((_, account)) => Ok::<_, Infallible>(Ok(account)),
+        Err(own) => {
+            let failed = Failed { reason: own.reason, retry_after: own.retry_after(), at: context.now() };
+            failure = Some(own);
+            Ok(Err(failed))
+        }
+    };
+    let Ok((read_at, reading)) = READINGS.get(id.as_str(), fresh, ask).await;
+    let account = match reading {
+        Ok(account) => account,
+        Err(failed) => return Err(failure.unwrap_or_else(|| failed.again())),
+    };
     if !take(context, &link, &account, read_at, "read", None).await? {
         return Ok(link.shown());
     }

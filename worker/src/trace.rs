@@ -19,7 +19,7 @@ pub(crate) struct Trace {
     notes: RefCell<String>,
 }
 
-/// One line of the log: JSON, whose escapes leave no control character in it.
+/// One line of the log: JSON.
 #[derive(Serialize)]
 struct Line<'a> {
     request_id: &'a str,
@@ -68,7 +68,7 @@ impl Trace {
         if !notes.is_empty() {
             notes.push_str("; ");
         }
-        notes.push_str(text);
+        notes.push_str(&printable(text));
     }
 
     pub(crate) fn upstream_calls(&self) -> u32 {
@@ -108,6 +108,15 @@ impl Trace {
     }
 }
 
+/// The text without what a terminal or a viewer of logs would obey: JSON escapes no control character above U+001F.
+pub(crate) fn printable(text: &str) -> String {
+    let obeyed = |c: char| {
+        // lines and paragraphs end at some, others turn the direction of what follows
+        c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// At most [`MAX_TEXT`] bytes, cut between characters.
 fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
@@ -116,6 +125,12 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_only_read() {
+        let text = "ก\n\u{1b}[2J\u{7f}\u{9b}1m\u{2028}\u{202e}\u{2069}é";
+        assert_eq!(printable(text), "ก\u{fffd}\u{fffd}[2J\u{fffd}\u{fffd}1m\u{fffd}\u{fffd}\u{fffd}é");
+    }
 
     #[test]
     fn texts_are_cut_between_characters() {

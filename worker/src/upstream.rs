@@ -132,7 +132,7 @@ pub(crate) fn failure(error: &ResponseError, retry_after: Option<u32>) -> Failur
     let failure = Failure::new(reason).with_log(error.to_string());
     match reason {
         // an hour is the longest that a customer is asked to wait
-        Reason::UpstreamUnavailable => failure.with_retry_after(retry_after.unwrap_or(1).min(3_600)),
+        Reason::UpstreamUnavailable => failure.with_retry_after(retry_after.unwrap_or(1).clamp(1, 3_600)),
         _ => failure,
     }
 }
