@@ -53,6 +53,8 @@ enum Suite {
     Browser,
     /// The sandbox in workerd
     Sandbox,
+    /// The Worker against whoever means harm; with `--full` every defence is taken away once, and has to be missed
+    Attacks,
     /// The Worker while network, Omise, database or runtime fail under it
     Faults,
     /// The Worker against its own OpenAPI document, by requests that nobody wrote
@@ -139,6 +141,14 @@ impl Suite {
                 build::build(&[Product::Sandbox])?;
                 vec![Run { name: "node --test, workerd", command: node_test("sandbox", full)? }]
             }
+            Self::Attacks => {
+                build::build(&[Product::Worker, Product::WorkerFault, Product::Sandbox])?;
+                let mut runs = vec![Run { name: "node --test, workerd", command: node_test("attacks", full)? }];
+                if full {
+                    runs.push(Run { name: "node --test, without defences", command: mutations()? });
+                }
+                runs
+            }
             Self::Faults => {
                 build::build(&[Product::Worker, Product::Sandbox])?;
                 vec![Run { name: "node --test, workerd", command: node_test("faults", full)? }]
@@ -220,6 +230,18 @@ fn node_test(folder: &str, full: bool) -> Result<Command> {
     let timeout = if full { 3_600_000 } else { 600_000 };
     let mut command = tools::node_command()?;
     command.args(["--test", "--test-reporter=spec", &format!("--test-timeout={timeout}")]).args(specs);
+    Ok(command)
+}
+
+/// The Worker without one defence at a time, see `tests/attacks/mutations.full.ts`.
+fn mutations() -> Result<Command> {
+    let mut command = tools::node_command()?;
+    // Milliseconds, for each: an hour is for a build that starts from nothing.
+    command
+        .args(["--test", "--test-reporter=spec", "--test-timeout=3600000", "tests/attacks/mutations.full.ts"])
+        .env("WORKER_BUILD", tools::worker_build()?)
+        .env("WASM_BINDGEN_BIN", tools::wasm_bindgen()?)
+        .env("ESBUILD_BIN", tools::esbuild()?);
     Ok(command)
 }
 

@@ -1,0 +1,194 @@
+// The defences of what leaves the Worker.
+
+import type { Mutation } from "./mutation.ts";
+
+const ANSWER = "worker/src/answer.rs";
+const API_ERROR = "src/api_error.rs";
+const CREATE = "worker/src/create.rs";
+const LEDGER = "worker/src/ledger.rs";
+const LIB = "worker/src/lib.rs";
+const LIMITS = "worker/src/limits.rs";
+const TRACE = "worker/src/trace.rs";
+const UPSTREAM = "worker/src/upstream.rs";
+
+/** An error of Omise's, as the log has it. */
+const WITHOUT_MESSAGE =
+  'ErrorBody::Standard { code, .. } => write!(f, "omise answered {} {}", self.status, code.as_str()),';
+const WITH_MESSAGE =
+  'ErrorBody::Standard { code, message } => write!(f, "omise answered {} {}: {message}", self.status, code.as_str()),';
+const LINE = 'console_log!("{}", serde_json::to_string(&line).unwrap_or_default());';
+const TO_64_BITS = "u128::from(ip) >> 64 << 64";
+
+export default [
+  {
+    row: "C26",
+    removes: "keeps Omise's words, which may repeat the key, out of the log",
+    file: API_ERROR,
+    find: WITHOUT_MESSAGE,
+    replace: WITH_MESSAGE,
+  },
+  {
+    row: "C26",
+    removes: "sends the key in one header alone",
+    file: UPSTREAM,
+    find: '("X-Request-Id", context.trace.request_id.as_str()),',
+    replace: '("X-Request-Id", authorization.as_str()),',
+  },
+  {
+    row: "C27",
+    removes: "answers in its own words alone",
+    file: UPSTREAM,
+    find: "let failure = Failure::new(reason).with_log(error.to_string());",
+    replace:
+      'let issue = omise_linked_accounts::Issue::new("", omise_linked_accounts::IssueCode::Invalid, error.to_string());\n    let failure = Failure::new(reason).with_issues(vec![issue]);',
+  },
+  {
+    row: "C27",
+    removes: "keeps what Omise says of customers out of the log",
+    file: API_ERROR,
+    find: WITHOUT_MESSAGE,
+    replace: WITH_MESSAGE,
+  },
+  {
+    row: "C27",
+    removes: "forbids browsers to guess that an answer is a page",
+    file: ANSWER,
+    find: '    headers.set("X-Content-Type-Options", "nosniff")?;\n',
+    replace: "",
+  },
+  {
+    row: "C28",
+    removes: "has a key for the request's fingerprint",
+    file: CREATE,
+    find: "new_from_slice(context.settings.fingerprint_key.expose())",
+    replace: 'new_from_slice(b"")',
+  },
+  {
+    row: "C28",
+    removes: "covers the identity number by the request's fingerprint",
+    file: CREATE,
+    find: "let request = create::encode_request(&wanted.params);",
+    replace:
+      "let mut params = wanted.params.clone();\n    params.citizen_id = None;\n    let request = create::encode_request(&params);",
+  },
+  {
+    row: "C28",
+    removes: "leaves an identity number that is refused out of the answer",
+    file: "src/create_request.rs",
+    find: 'Issue::new("citizen_id", IssueCode::Invalid, e.to_string())',
+    replace: 'Issue::new("citizen_id", IssueCode::Invalid, format!("{e}: {text}"))',
+  },
+  {
+    row: "C28",
+    removes: "stores a digest in place of what was asked for",
+    file: CREATE,
+    find: "Ok(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))",
+    replace: "Ok(create::encode_request(&wanted.params).body.unwrap_or_default())",
+  },
+  {
+    row: "C29",
+    removes: "takes control characters out of what it logs",
+    file: "worker/src/trace.rs",
+    find: "notes.push_str(&printable(text));",
+    replace: "notes.push_str(text);",
+  },
+  {
+    row: "C29",
+    removes: "escapes what it logs",
+    file: TRACE,
+    find: LINE,
+    replace: 'console_log!("{} {}", serde_json::to_string(&line).unwrap_or_default(), notes);',
+  },
+  {
+    row: "C29",
+    removes: "cuts what it logs",
+    file: TRACE,
+    find: "Some(cut(&notes))",
+    replace: "Some(notes.as_str())",
+  },
+  {
+    row: "C41",
+    removes: "forbids caches to keep its answers",
+    file: ANSWER,
+    find: '    headers.set("Cache-Control", "no-store")?;\n',
+    replace: "",
+  },
+  {
+    row: "C41",
+    removes: "tells caches that answers differ by origin",
+    file: ANSWER,
+    find: '    headers.set("Vary", "Origin")?;\n',
+    replace: "",
+  },
+  {
+    row: "C41",
+    removes: "takes a customer's list from that customer's accounts alone",
+    file: LEDGER,
+    find: 'let matches = "owner = ?1 AND created_at BETWEEN',
+    replace: 'let matches = "?1 IS NOT NULL AND created_at BETWEEN',
+  },
+  {
+    row: "C42",
+    removes: "counts a customer whatever the address",
+    file: LIB,
+    find: "limits::count(env, kind, Whose::Subject(&caller.subject)).await",
+    replace: "limits::count(env, kind, Whose::Network(ip.as_deref())).await",
+  },
+  {
+    row: "C42",
+    removes: "counts the addresses of an IPv6 network as one",
+    file: LIMITS,
+    find: TO_64_BITS,
+    replace: "u128::from(ip)",
+  },
+  {
+    row: "C42",
+    removes: "takes an IPv4 address in IPv6 for what it is",
+    file: LIMITS,
+    find: ".map(|ip| ip.to_canonical())",
+    replace: "",
+  },
+  {
+    row: "C42",
+    removes: "believes Cloudflare alone where a request came from",
+    file: LIB,
+    find: 'request::header(&req, "CF-Connecting-IP")',
+    replace: 'request::header(&req, "X-Forwarded-For")',
+  },
+  {
+    row: "C42",
+    removes: "bounds a customer's pending accounts in the ledger",
+    file: LEDGER,
+    find: "const MAX_OPEN: u32 = 5;",
+    replace: "const MAX_OPEN: u32 = 500;",
+  },
+  {
+    row: "C46",
+    removes: "makes a link_state of random bits",
+    file: CREATE,
+    find: "LinkState::from_random(context.random()?)",
+    replace: "LinkState::from_random(u128::from(context.now()).to_be_bytes())",
+  },
+  {
+    row: "C46",
+    removes: "takes link_state out of what it shows",
+    file: ANSWER,
+    find: "account.return_uri.map(|uri| ReturnUri::strip_link_state(&uri).into_owned())",
+    replace: "account.return_uri",
+  },
+  {
+    row: "C46",
+    removes: "stores a digest in place of link_state",
+    file: LEDGER,
+    find: "URL_SAFE_NO_PAD.encode(Sha256::digest(state.expose()))",
+    replace: "state.expose()",
+  },
+  {
+    row: "C46",
+    removes: "takes link_state from a body alone",
+    file: "worker/src/confirm.rs",
+    find: "let text = link_state(request::json(req).await?)",
+    replace:
+      'let query = request::query(&req);\n    let text = query.strip_prefix("link_state=").map_or(link_state(request::json(req).await?), |text| Ok(text.to_owned()))',
+  },
+] satisfies Mutation[];
