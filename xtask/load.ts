@@ -449,6 +449,8 @@ async function askFor(operation: Operation, create: Create, due: number): Promis
   const open = shopper.creates.filter(
     (other) => other !== create && other.openFrom <= end && other.openUntil >= sent,
   );
+  // of what is over already too, where a fault kept the Worker from seeing that: the refusal stands
+  const inTheWay = (other: Create) => other !== create && other.params.type === params.type;
   const { reason } = answer.body;
   if (reason === "outcome_unknown") {
     create.lost ||= disturbed;
@@ -459,7 +461,7 @@ async function askFor(operation: Operation, create: Create, due: number): Promis
     outcome_unknown: create.lost,
     attempt_in_flight: create.overlapped,
     attempt_abandoned: create.lost && end - create.openFrom > QUIET_MS,
-    already_pending: open.some((other) => other.params.type === params.type),
+    already_pending: open.some(inTheWay) || (disturbed && shopper.creates.some(inTheWay)),
     too_many_pending: open.length >= 5,
   });
   if (answer.status === 200 && create.account?.id !== answer.body.id)
@@ -923,8 +925,12 @@ function report({ sent, took, memory, left, books }: Results): number {
       ["settled at the end", left],
     ],
   );
+  // a collection that did not end in time has no figure
   const memoryOf = (i: number, what: "heap" | "resident") =>
-    memory.filter(({ at }) => fifth(at) === i).map((sample) => sample[what]);
+    memory
+      .filter(({ at }) => fifth(at) === i)
+      .map((sample) => sample[what])
+      .filter(Number.isFinite);
   table(
     ["MiB after collections", "samples", "heap: min", "median", "max", "process: min", "median", "max"],
     fifths.map((_, i) => [
