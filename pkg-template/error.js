@@ -1,38 +1,62 @@
-/**
- * What every failure of the client is.
- *
- * Built from the plain object that the WASM rejects with, whose properties it takes over.
- */
+// What calls reject with.
+
+import reasons from "./reasons.js";
+
+/** The same in every copy of this package that a page may have. */
+const BRAND = Symbol.for("omise-linked-accounts.error");
+
 export class LinkedAccountsError extends Error {
-  /** @param {import("./index.d.ts").LinkedAccountsErrorFields} fields */
-  constructor({
-    message,
-    cause,
-    code,
-    reason,
-    status,
-    retryable,
-    retryAfter,
-    requestId,
-    issues,
-    linkedAccount,
-  }) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
+  /**
+   * @param {string} reason
+   * @param {import("./error.d.ts").ErrorDetails} [details]
+   */
+  constructor(reason, details = {}) {
+    const [code, retryable, message] = (Object.hasOwn(reasons, reason) && reasons[reason]) || [];
+    super(details.message ?? message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = details.code ?? code ?? "internal_error";
     this.reason = reason;
-    this.status = status;
-    this.retryable = retryable === true;
-    // seconds; a date, which the Worker never sends, is left out
-    this.retryAfter = /^\d+$/.test(retryAfter ?? "") ? Number(retryAfter) : undefined;
-    this.requestId = requestId;
-    this.issues = issues ?? [];
-    this.linkedAccount = linkedAccount;
+    this.status = details.status;
+    this.retryable = details.retryable ?? retryable ?? false;
+    this.retryAfter = details.retryAfter;
+    this.requestId = details.requestId;
+    this.issues = details.issues ?? [];
+    this.linkedAccount = details.linkedAccount;
+    // until there are words in the customer's language
+    this.userMessage = this.message;
   }
 }
 
-// on the prototype, as built-in errors have it
-Object.defineProperty(LinkedAccountsError.prototype, "name", {
-  value: "LinkedAccountsError",
-  writable: true,
-  configurable: true,
-});
+export class InvalidRequestError extends LinkedAccountsError {}
+
+export class NetworkError extends LinkedAccountsError {
+  /** @param {import("./error.d.ts").NetworkError["reason"]} reason @param {unknown} [cause] */
+  constructor(reason, cause) {
+    super(reason, { cause });
+  }
+}
+
+export class LoadError extends LinkedAccountsError {
+  /** @param {import("./error.d.ts").LoadError["reason"]} reason @param {unknown} [cause] */
+  constructor(reason, cause) {
+    super(reason, { cause });
+  }
+}
+
+// on the prototypes, as built-in errors have it; written out, since bundlers shorten the names of classes
+for (const [name, { prototype }] of Object.entries({
+  LinkedAccountsError,
+  InvalidRequestError,
+  NetworkError,
+  LoadError,
+})) {
+  Object.defineProperty(prototype, "name", { value: name, writable: true, configurable: true });
+}
+Object.defineProperty(LinkedAccountsError.prototype, BRAND, { value: true });
+
+/**
+ * @param {unknown} value
+ * @returns {value is import("./error.d.ts").LinkedAccountsError}
+ */
+export function isLinkedAccountsError(value) {
+  return value instanceof Error && BRAND in value;
+}

@@ -1,47 +1,32 @@
-/** A status as Omise names it; new ones may come. */
-export type Status = "pending" | "successful" | "failed" | "expired" | "deleted" | (string & {});
+import type { LinkedAccountsError } from "./error.d.ts";
+import type { AccountType, Issue, LinkedAccount, Status } from "./types.d.ts";
+import type { Validator } from "./validate.d.ts";
 
-/** An account type as Omise names it; new ones may come. */
-export type AccountType =
-  | "direct_debit_bay"
-  | "direct_debit_bbl"
-  | "direct_debit_kbank"
-  | "direct_debit_ktb"
-  | "direct_debit_scb"
-  | (string & {});
-
-/** A customer's bank account, linked or being linked: Omise's object, and `confirmed_at`. */
-export interface LinkedAccount {
-  object: "linked_account";
-  /** Such as `lnac_test_5zylnmmt2kl9chq3ip1`. */
-  id: string;
-  livemode: boolean;
-  location: string | null;
-  /** Where the customer registers the account at the bank. */
-  registration_uri: string | null;
-  /** Where the customer comes back to, as the page asked for it. */
-  return_uri: string | null;
-  type: AccountType;
-  status: Status;
-  /** The last four digits of the account number, once registered. */
-  last_digits: string | null;
-  metadata: Record<string, unknown>;
-  failure_code: string | null;
-  failure_message: string | null;
-  /** UTC, `YYYY-MM-DDThh:mm:ssZ`, as are the times below. */
-  registered_at: string | null;
-  expires_at: string | null;
-  created_at: string;
-  /** When its owner came back from the bank, signed in. Charge confirmed accounts only. */
-  confirmed_at: string | null;
-}
+export * from "./error.js";
+export type * from "./types.d.ts";
+export type { Check, ParsedId, Validator } from "./validate.d.ts";
 
 /** Options of {@link createClient}. */
 export interface ClientOptions {
   /** The address of the shop's Worker, such as `https://links.shop.example`. */
   endpoint: string;
-  /** Gives the session token that the shop's backend mints for its signed-in customer; called for every request. */
+  /**
+   * Gives the session token that the shop's backend mints for its signed-in customer. Called for every request but that of
+   * `banks`, and once more where the Worker does not take the token: it may have expired on the way.
+   */
   getToken: () => string | Promise<string>;
+  /** In place of the global `fetch`. It is given a `Request`. */
+  fetch?: (request: Request) => Promise<Response>;
+  /** The language of messages for customers: `en`, `th`, `ja`, or a tag such as `th-TH`. The page's `lang`, unless given. */
+  locale?: string;
+  /** Told what happens, for analytics. What it is told holds no address, id of a customer, identity number or token. */
+  onEvent?: (event: ClientEvent) => void;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason. What was sent is not undone. */
+  signal?: AbortSignal;
 }
 
 /** What to link. */
@@ -56,89 +41,164 @@ export interface CreateParams {
   metadata?: Record<string, string | number | boolean> | null;
   /** Create another account although one of this type is waiting for the bank. */
   replacePending?: boolean | null;
-  /** Makes a repeated call the same call: 1 to 255 visible ASCII characters. A random one by default. */
+}
+
+/** Options of {@link Client.create} and {@link Client.start}. */
+export interface CreateOptions extends CallOptions {
+  /**
+   * Makes a repeated call the same call: 1 to 255 visible ASCII characters. Without one the client makes one, and keeps it for
+   * calls with the same parameters until it knows what came of them.
+   */
   idempotencyKey?: string;
 }
 
-/** How linking ended; `pending` where the bank has not answered in half a minute. */
-export interface Outcome {
-  result: "linked" | "failed" | "expired" | "deleted" | "pending";
-  account: LinkedAccount;
+/** A bank where an account can be linked. */
+export interface Bank {
+  object: "bank";
+  type: AccountType;
+  /** Such as `KBANK`. */
+  short_code: string;
+  names: Words;
+  /** What else to do when unlinking. */
+  note: Words | null;
 }
 
-/** One thing that is wrong with the parameters, in the shape a form can show. */
-export interface Issue {
-  /** The field by its wire name, such as `return_uri` or `metadata.order`. */
-  field: string;
-  code:
-    | "required"
-    | "wrong_type"
-    | "unknown_field"
-    | "duplicate"
-    | "invalid"
-    | "too_long"
-    | "not_supported"
-    | "not_allowed"
-    | "reserved"
-    | (string & {});
-  message: string;
+/** A text in each language. */
+export interface Words {
+  en: string;
+  th: string;
+  ja: string;
 }
+
+/** Which accounts to list. Times are UTC, `YYYY-MM-DDThh:mm:ssZ`. */
+export interface ListParams {
+  /** 20 unless given, at most 100. */
+  limit?: number;
+  offset?: number;
+  order?: "chronological" | "reverse_chronological";
+  from?: string;
+  to?: string;
+  status?: Status;
+  type?: AccountType;
+}
+
+/** A part of a list. */
+export interface List {
+  object: "list";
+  data: LinkedAccount[];
+  limit: number;
+  offset: number;
+  /** How many there are in all. */
+  total: number;
+  location: string | null;
+  order: string | null;
+  from: string;
+  to: string;
+}
+
+/** What to search for. */
+export interface SearchParams {
+  /** Found within ids, last digits and metadata values. */
+  query?: string;
+  status?: Status;
+  type?: AccountType;
+  /** A day, or two with `..` between them: `2026-01-01..2026-01-31`. */
+  created?: string;
+  order?: "chronological" | "reverse_chronological";
+  page?: number;
+  /** 30 unless given, at most 100. */
+  perPage?: number;
+}
+
+/** A page of what was found. */
+export interface Search {
+  object: "search";
+  data: LinkedAccount[];
+  page: number;
+  per_page: number;
+  total: number;
+  total_pages: number;
+  filters: Record<string, string>;
+  location: string | null;
+  order: string | null;
+  query: string;
+  scope: string;
+}
+
+/** How linking ended; `pending` where the bank has not answered yet. */
+export type Outcome =
+  | { result: "linked"; account: LinkedAccount & { status: "successful" } }
+  | {
+      result: "failed";
+      account: LinkedAccount;
+      /** What to tell the customer, in the client's language. */
+      userMessage: string;
+    }
+  | { result: "expired" | "deleted" | "pending"; account: LinkedAccount };
+
+/** What happened. `ms` is how long it took. */
+export type ClientEvent =
+  /** An account was created, or the one that the same call had created before was found (`replayed`). */
+  | { type: "created"; accountType: AccountType; replayed: boolean; ms: number }
+  /** The customer is sent to the bank. */
+  | { type: "redirect"; accountType: AccountType }
+  /** The customer came back from the bank. */
+  | { type: "returned" }
+  /** It is known how linking ended, or that the bank has not answered yet. */
+  | {
+      type: "outcome";
+      accountType: AccountType;
+      result: Outcome["result"];
+      failureCode: string | null;
+      ms: number;
+    }
+  /** An account was unlinked. */
+  | { type: "deleted"; accountType: AccountType }
+  /** A call failed. */
+  | {
+      type: "error";
+      call: string;
+      reason: string;
+      status: number | undefined;
+      requestId: string | undefined;
+    };
 
 /** Links bank accounts for one signed-in customer. Methods reject with a {@link LinkedAccountsError}. */
 export interface Client {
-  /** Creates an account; then send the customer to its `registration_uri`. */
-  create(params: CreateParams): Promise<LinkedAccount>;
-  /** Creates an account and sends the customer to the bank. */
-  start(params: CreateParams): Promise<LinkedAccount>;
-  /** On the return page: confirms the account that this return belongs to and waits for the bank's answer; `null` where
-   * there is nothing to resume. Reloading the page gives the same answer. */
-  resume(): Promise<Outcome | null>;
+  /** The banks where the shop can link an account. */
+  banks(options?: CallOptions): Promise<Bank[]>;
+  /** Creates an account; then send the customer to its `registration_uri`. Calls at once with the same parameters are one. */
+  create(params: CreateParams, options?: CreateOptions): Promise<LinkedAccount>;
+  /**
+   * Creates an account and sends the customer to the bank. Where one of this type is waiting for the bank already, the customer is
+   * sent to that one. The promise resolves as the page is about to be left; at once where the account is linked already. Where
+   * there is no page, it rejects with a `TypeError`.
+   */
+  start(params: CreateParams, options?: CreateOptions): Promise<LinkedAccount>;
+  /**
+   * On the return page: confirms the account that this return belongs to and waits for the bank's answer, for half a minute at
+   * most; `null` where there is nothing to resume. Reloading the page gives the same answer.
+   */
+  resume(options?: CallOptions): Promise<Outcome | null>;
+  /**
+   * Waits until an account is not pending any more, be it for a day. While nobody looks at the page nothing is asked; a network that is
+   * away is waited for.
+   */
+  waitFor(id: string, options?: CallOptions): Promise<Outcome>;
   /** Reads an account. */
-  retrieve(id: string): Promise<LinkedAccount>;
+  retrieve(id: string, options?: CallOptions): Promise<LinkedAccount>;
+  /** A part of the customer's accounts, oldest first unless asked otherwise. */
+  list(params?: ListParams, options?: CallOptions): Promise<List>;
+  /** Searches the customer's accounts. */
+  search(params?: SearchParams, options?: CallOptions): Promise<Search>;
   /** Unlinks an account; again: the same answer. */
-  delete(id: string): Promise<LinkedAccount>;
+  delete(id: string, options?: CallOptions): Promise<LinkedAccount>;
 }
 
 /** Makes a client. Nothing is loaded or sent until a method is called. */
 export function createClient(options: ClientOptions): Client;
 
-/** Properties of a {@link LinkedAccountsError}. */
-export interface LinkedAccountsErrorFields {
-  message: string;
-  /** The nearest of Omise's codes. */
-  code: string;
-  /** Why, for programs: a stable word such as `already_pending` or `network_failed`. */
-  reason: string;
-  /** The HTTP status; `undefined` where the Worker did not answer. */
-  status?: number | undefined;
-  /** Whether the same call may succeed later. */
-  retryable?: boolean | undefined;
-  /** Seconds, as the Worker sent them. */
-  retryAfter?: string | undefined;
-  requestId?: string | undefined;
-  issues?: Issue[] | undefined;
-  linkedAccount?: LinkedAccount | undefined;
-  cause?: unknown;
-}
+/** The rules of a form, from the module that the client uses too. See `omise-linked-accounts/validate` for the rules alone. */
+export function loadValidator(options?: { locale?: string }): Promise<Validator>;
 
-/** What every failure of the client is. */
-export class LinkedAccountsError extends Error {
-  constructor(fields: LinkedAccountsErrorFields);
-  readonly name: "LinkedAccountsError";
-  /** The nearest of Omise's codes. */
-  readonly code: string;
-  /** Why, for programs: a stable word such as `already_pending` or `network_failed`. */
-  readonly reason: string;
-  /** The HTTP status; `undefined` where the Worker did not answer. */
-  readonly status: number | undefined;
-  /** Whether the same call may succeed later. */
-  readonly retryable: boolean;
-  /** Seconds to wait before trying again, where the Worker said so. */
-  readonly retryAfter: number | undefined;
-  /** Names the request in the Worker's log. */
-  readonly requestId: string | undefined;
-  /** What is wrong with the parameters; empty unless they are the reason. */
-  readonly issues: readonly Issue[];
-  /** With reason `already_pending`: the account that is waiting, where it is known. */
-  readonly linkedAccount: LinkedAccount | undefined;
-}
+export type { Issue };

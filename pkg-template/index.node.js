@@ -1,14 +1,26 @@
 // @ts-self-types="./index.d.ts"
-// Node: the WASM is read from disk, on first use.
-import { clientFactory } from "./client.js";
+// Node, Deno and Bun: the module is read from disk, on first use.
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { clientFactory, validatorFactory } from "./entry.js";
+import { glueWith, onFirstUse } from "./loading.js";
 
-export { LinkedAccountsError } from "./error.js";
+export {
+  InvalidRequestError,
+  isLinkedAccountsError,
+  LinkedAccountsError,
+  LoadError,
+  NetworkError,
+} from "./error.js";
 
-export const createClient = clientFactory(
-  async (init) => {
-    const { readFile } = await import("node:fs/promises");
-    const bytes = await readFile(new URL("./omise_linked_accounts_bg.wasm", import.meta.url));
-    return init({ module_or_path: bytes });
-  },
-  () => import("./omise_linked_accounts.js"),
+const load = onFirstUse(() =>
+  glueWith(
+    () => import("./wasm/client.js"),
+    // not by a URL, of which bundlers for servers make an address of the site's
+    () => readFile(join(dirname(fileURLToPath(import.meta.url)), "wasm", "client_bg.wasm")),
+  ),
 );
+
+export const createClient = clientFactory(load);
+export const loadValidator = validatorFactory(load);

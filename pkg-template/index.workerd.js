@@ -1,11 +1,23 @@
 // @ts-self-types="./index.d.ts"
-// workerd: code cannot be compiled at run time, so the WASM is imported as a compiled module.
-import { clientFactory } from "./client.js";
-import wasm from "./omise_linked_accounts_bg.wasm";
+// workerd: code cannot be compiled at run time, so the module is imported as a compiled one.
+import { clientFactory, validatorFactory } from "./entry.js";
+import { glueWith, onFirstUse } from "./loading.js";
+import module from "./wasm/client_bg.wasm";
 
-export { LinkedAccountsError } from "./error.js";
+export {
+  InvalidRequestError,
+  isLinkedAccountsError,
+  LinkedAccountsError,
+  LoadError,
+  NetworkError,
+} from "./error.js";
 
-export const createClient = clientFactory(
-  (init) => init({ module_or_path: wasm }),
-  () => import("./omise_linked_accounts.js"),
+const load = onFirstUse(() =>
+  glueWith(
+    () => import("./wasm/client.js"),
+    async () => module,
+  ),
 );
+
+export const createClient = clientFactory(load);
+export const loadValidator = validatorFactory(load);

@@ -1,8 +1,9 @@
 //! What a customer's page may ask the Worker to create.
 
 use crate::{
-    AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Metadata, ReturnUri, ReturnUriPolicy,
+    AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Metadata, ReturnUri, ReturnUriError, ReturnUriPolicy,
     ValidationError,
+    issue::Words,
     metadata::{Scalar, entry_chars},
 };
 
@@ -67,10 +68,7 @@ impl CreateRequest {
     pub fn validate(json: Json, policy: &CreatePolicy) -> Result<Self, ValidationError> {
         let members = match json {
             Json::Object(members) => members,
-            other => {
-                let message = format!("expected an object, found {}", other.kind());
-                return Err(Issue::new("", IssueCode::WrongType, message).into());
-            }
+            other => return Err(wrong_type("", "an object", &other).into()),
         };
         let mut fields = Fields::default();
         let mut strangers = Vec::new();
@@ -83,7 +81,7 @@ impl CreateRequest {
                 "replace_pending" => &mut fields.replace_pending,
                 _ if strangers.len() >= ValidationError::MAX_ISSUES => continue,
                 _ => {
-                    strangers.push(Issue::new(&name, IssueCode::UnknownField, "not a field of this request"));
+                    strangers.push(Issue::new(&name, IssueCode::UnknownField, Words::NotAField));
                     continue;
                 }
             };
@@ -97,19 +95,20 @@ impl CreateRequest {
             if account_type.is_direct_debit() && enabled {
                 return Some(account_type);
             }
-            let types = policy.types.as_deref().unwrap_or(&AccountType::DIRECT_DEBIT);
-            let names: Vec<&str> = types.iter().map(AccountType::as_str).collect();
-            let message = format!("expected one of {}", names.join(", "));
-            issues.push(Issue::new("type", IssueCode::NotSupported, message));
+            issues.push(Issue::new("type", IssueCode::NotSupported, Words::OneOf(policy.types().to_vec())));
             None
         });
-        let return_uri = fields
-            .return_uri
-            .text("return_uri", true, &mut issues)
-            .and_then(|text| check_return_uri(&text, policy).map_err(|issue| issues.push(issue)).ok());
+        let return_uri = fields.return_uri.text("return_uri", true, &mut issues).and_then(|text| {
+            let listed = |uri: ReturnUri| match &policy.return_uris {
+                Some(list) if !list.allows(&uri) => Err((IssueCode::NotAllowed, Words::NotOnTheList)),
+                _ => Ok(uri),
+            };
+            let found = well_formed(&text).and_then(listed);
+            found.map_err(|(code, words)| issues.push(Issue::new("return_uri", code, words))).ok()
+        });
         let citizen_id = fields.citizen_id.text("citizen_id", false, &mut issues).and_then(|text| {
             let parsed = CitizenId::parse(&text);
-            parsed.map_err(|e| issues.push(Issue::new("citizen_id", IssueCode::Invalid, e.to_string()))).ok()
+            parsed.map_err(|e| issues.push(Issue::new("citizen_id", IssueCode::Invalid, Words::CitizenId(e)))).ok()
         });
         let metadata = fields.metadata.take("metadata", &mut issues).map_or_else(Metadata::new, |json| match json {
             Json::Object(entries) => check_metadata(entries, &mut issues),
@@ -160,7 +159,7 @@ impl Field {
     /// The one value; `None` where there is none, it is null, or there are several.
     fn take(self, name: &str, issues: &mut Vec<Issue>) -> Option<Json> {
         if self.1 {
-            issues.push(Issue::new(name, IssueCode::Duplicate, "the field appears twice"));
+            issues.push(Issue::new(name, IssueCode::Duplicate, Words::FieldTwice));
             return None;
         }
         self.0.filter(|value| *value != Json::Null)
@@ -172,7 +171,7 @@ impl Field {
             Some(Json::String(text)) if !(required && text.is_empty()) => Some(text),
             None if !required || twice => None,
             None | Some(Json::String(_)) => {
-                issues.push(Issue::new(name, IssueCode::Required, "the field is required"));
+                issues.push(Issue::new(name, IssueCode::Required, Words::FieldMissing));
                 None
             }
             Some(other) => {
@@ -183,24 +182,17 @@ impl Field {
     }
 }
 
-fn wrong_type(field: &str, expected: &str, found: &Json) -> Issue {
-    Issue::new(field, IssueCode::WrongType, format!("expected {expected}, found {}", found.kind()))
+fn wrong_type(field: &str, expected: &'static str, found: &Json) -> Issue {
+    Issue::new(field, IssueCode::WrongType, Words::WrongType { expected, found: found.kind() })
 }
 
-fn check_return_uri(text: &str, policy: &CreatePolicy) -> Result<ReturnUri, Issue> {
-    let issue = |code, message: String| Issue::new("return_uri", code, message);
-    let uri = ReturnUri::parse(text).map_err(|e| match e {
-        crate::ReturnUriError::TooLong => issue(IssueCode::TooLong, e.to_string()),
-        _ => issue(IssueCode::Invalid, e.to_string()),
+/// An address as any shop may use it: whether it is on this shop's list is the policy's to say.
+pub(crate) fn well_formed(text: &str) -> Result<ReturnUri, (IssueCode, Words)> {
+    let uri = ReturnUri::parse(text).map_err(|error| {
+        let code = if error == ReturnUriError::TooLong { IssueCode::TooLong } else { IssueCode::Invalid };
+        (code, Words::ReturnUri(error))
     })?;
-    if uri.has_link_state() {
-        return Err(issue(IssueCode::Reserved, "expected no link_state parameter; the Worker adds its own".to_owned()));
-    }
-    if policy.return_uris.as_ref().is_some_and(|allowed| !allowed.allows(&uri)) {
-        let message = "expected an address on this shop's list of return addresses".to_owned();
-        return Err(issue(IssueCode::NotAllowed, message));
-    }
-    Ok(uri)
+    if uri.has_link_state() { Err((IssueCode::Reserved, Words::OwnLinkState)) } else { Ok(uri) }
 }
 
 fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Metadata {
@@ -212,24 +204,22 @@ fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Meta
         if chars > CreateRequest::MAX_METADATA_CHARS || issues.len() >= ValidationError::MAX_ISSUES {
             break;
         }
-        let field = format!("metadata.{name}");
-        let mut refuse = |code, message: &str| issues.push(Issue::new(&field, code, message));
+        // put together by hand: whatever formats brings the formatter to the browser
+        let field = ["metadata.", &name].concat();
+        let mut refuse = |code, words: Words| issues.push(Issue::new(&field, code, words));
         if name.starts_with(Metadata::RESERVED_PREFIX) {
-            refuse(IssueCode::Reserved, "names that begin with linked_accounts_ are the Worker's own");
+            refuse(IssueCode::Reserved, Words::NameReserved);
         } else if !Metadata::is_name(&name) {
-            refuse(IssueCode::Invalid, "expected a name without square brackets, and not empty");
+            refuse(IssueCode::Invalid, Words::NameForm);
         } else if kept.iter().any(|(other, _)| **other == *name) {
-            refuse(IssueCode::Duplicate, "the name appears twice");
+            refuse(IssueCode::Duplicate, Words::NameTwice);
         } else {
             let scalar = match value {
                 Json::String(text) => Scalar::String(text.into()),
                 Json::Bool(value) => Scalar::Bool(value),
                 Json::Number(Some(number)) => Scalar::Number(number),
                 Json::Number(None) => {
-                    refuse(
-                        IssueCode::Invalid,
-                        "expected a number that is exact in JavaScript; send longer ones as strings",
-                    );
+                    refuse(IssueCode::Invalid, Words::NumberInexact);
                     continue;
                 }
                 other => {
@@ -242,8 +232,8 @@ fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Meta
         }
     }
     if chars > CreateRequest::MAX_METADATA_CHARS {
-        let message = format!("expected at most {} characters of JSON", CreateRequest::MAX_METADATA_CHARS);
-        issues.push(Issue::new("metadata", IssueCode::TooLong, message));
+        let words = Words::TooManyChars(CreateRequest::MAX_METADATA_CHARS);
+        issues.push(Issue::new("metadata", IssueCode::TooLong, words));
     }
     Metadata::from_checked(kept)
 }

@@ -1,10 +1,12 @@
 //! What is wrong with an input, field by field.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use serde::{Serialize, Serializer};
 
-/// One thing that is wrong with an input, in the shape a form can show.
+use crate::{AccountType, CitizenIdError, ReturnUriError};
+
+/// One thing that is wrong with an input, in the shape a form can show: as JSON, `{ field, code, message }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Issue {
@@ -12,17 +14,97 @@ pub struct Issue {
     pub field: String,
     /// What is wrong, for programs.
     pub code: IssueCode,
-    /// What is wrong and what was expected, in English, without the value.
-    pub message: String,
+    message: Message,
 }
 
 impl Issue {
     /// An issue with `field`. Control characters are dropped from the name, which may be a stranger's, and it is cut at 100
     /// characters.
     #[must_use]
-    pub fn new(field: &str, code: IssueCode, message: impl Into<String>) -> Self {
+    pub fn new(field: &str, code: IssueCode, message: impl Into<Message>) -> Self {
         let field = field.chars().filter(|c| !c.is_control()).take(100).collect();
         Self { field, code, message: message.into() }
+    }
+
+    /// What is wrong and what was expected, in English, without the value.
+    #[must_use]
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+}
+
+/// The words of an [`Issue`].
+///
+/// They are put together when they are shown: a browser, which has words of its own in the customer's language, carries none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message(pub(crate) Words);
+
+/// What a [`Message`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    Plain(Cow<'static, str>),
+    WrongType { expected: &'static str, found: &'static str },
+    NotAField,
+    FieldTwice,
+    FieldMissing,
+    OneOf(Vec<AccountType>),
+    ReturnUri(ReturnUriError),
+    OwnLinkState,
+    NotOnTheList,
+    CitizenId(CitizenIdError),
+    NameReserved,
+    NameForm,
+    NameTwice,
+    NumberInexact,
+    TooManyChars(usize),
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Words::Plain(text) => text,
+            Words::WrongType { expected, found } => return write!(f, "expected {expected}, found {found}"),
+            Words::NotAField => "not a field of this request",
+            Words::FieldTwice => "the field appears twice",
+            Words::FieldMissing => "the field is required",
+            Words::OneOf(types) => {
+                let names: Vec<&str> = types.iter().map(AccountType::as_str).collect();
+                return write!(f, "expected one of {}", names.join(", "));
+            }
+            Words::ReturnUri(error) => return error.fmt(f),
+            Words::OwnLinkState => "expected no link_state parameter; the Worker adds its own",
+            Words::NotOnTheList => "expected an address on this shop's list of return addresses",
+            Words::CitizenId(error) => return error.fmt(f),
+            Words::NameReserved => "names that begin with linked_accounts_ are the Worker's own",
+            Words::NameForm => "expected a name without square brackets, and not empty",
+            Words::NameTwice => "the name appears twice",
+            Words::NumberInexact => "expected a number that is exact in JavaScript; send longer ones as strings",
+            Words::TooManyChars(most) => return write!(f, "expected at most {most} characters of JSON"),
+        })
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl From<&'static str> for Message {
+    fn from(text: &'static str) -> Self {
+        Self(Words::Plain(text.into()))
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self(Words::Plain(text.into()))
+    }
+}
+
+impl From<Words> for Message {
+    fn from(words: Words) -> Self {
+        Self(words)
     }
 }
 
@@ -51,6 +133,19 @@ pub enum IssueCode {
 }
 
 impl IssueCode {
+    /// Every code, in the order of declaration.
+    pub const ALL: [Self; 9] = [
+        Self::Required,
+        Self::WrongType,
+        Self::UnknownField,
+        Self::Duplicate,
+        Self::Invalid,
+        Self::TooLong,
+        Self::NotSupported,
+        Self::NotAllowed,
+        Self::Reserved,
+    ];
+
     /// The code as answers carry it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

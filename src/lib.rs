@@ -79,7 +79,7 @@ mod status;
 mod timestamp;
 pub mod webhook;
 
-#[cfg(feature = "validate")]
+#[cfg(any(feature = "validate", feature = "webhook"))]
 pub mod js;
 
 pub use account::LinkedAccount;
@@ -91,7 +91,7 @@ pub use create::CreateParams;
 pub use create_request::{CreatePolicy, CreateRequest};
 pub use error_answer::ErrorAnswer;
 pub use id::{IdError, LinkedAccountId};
-pub use issue::{Issue, IssueCode, ValidationError};
+pub use issue::{Issue, IssueCode, Message, ValidationError};
 pub use json::{Json, JsonError};
 pub use link_state::{LinkState, LinkStateError};
 pub use list_request::ListRequest;

@@ -3,7 +3,7 @@
 //! The words are ours. Omise's own `message` and `failure_message` are for developers, in English only, and may repeat what
 //! somebody typed.
 
-use crate::Reason;
+use crate::{IssueCode, Reason};
 
 /// A language that there are words in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -119,12 +119,12 @@ pub fn reason(reason: Reason, locale: Locale) -> &'static str {
             "ระบบขัดข้องชั่วคราว โปรดรอสักครู่แล้วลองใหม่",
             "サービスが正しく応答していません。少し待ってからもう一度お試しください。",
         ],
-        Reason::NetworkFailed => [
+        Reason::NetworkFailed | Reason::Offline | Reason::Timeout => [
             "No connection. Check your internet, then try again.",
             "เชื่อมต่อไม่ได้ โปรดตรวจสอบอินเทอร์เน็ตแล้วลองใหม่",
             "接続できません。インターネット接続をご確認のうえ、もう一度お試しください。",
         ],
-        Reason::LoadFailed => [
+        Reason::LoadFailed | Reason::WasmWrongType => [
             "This page did not load completely. Reload it, then try again.",
             "หน้านี้โหลดไม่สมบูรณ์ โปรดโหลดหน้าใหม่แล้วลองอีกครั้ง",
             "ページを正しく読み込めませんでした。再読み込みしてからもう一度お試しください。",
@@ -143,13 +143,30 @@ pub fn reason(reason: Reason, locale: Locale) -> &'static str {
         | Reason::UpstreamMisconfigured
         | Reason::ModeMismatch
         | Reason::Misconfigured
-        | Reason::RegistrationUriUnsafe => [
+        | Reason::RegistrationUriUnsafe
+        | Reason::WasmBlocked => [
             "The shop has a problem with linking accounts. Nothing was linked; please tell the shop.",
             "ร้านค้ามีปัญหาในการผูกบัญชี ยังไม่มีการผูกบัญชีใด ๆ โปรดแจ้งร้านค้า",
             "お店側の口座連携に問題があります。口座は連携されていません。お店にお知らせください。",
         ],
     })
 }
+
+/// The failure codes for which there are words of their own.
+pub const FAILURES: [&str; 12] = [
+    "registration_rejected",
+    "payment_rejected",
+    "payment_cancelled",
+    "invalid_account",
+    "invalid_account_number",
+    "insufficient_fund",
+    "insufficient_balance",
+    "failed_processing",
+    "timeout",
+    "rate_limit_exceeded",
+    "failed_fraud_check",
+    "invalid_security_code",
+];
 
 /// What to tell a customer whose registration failed with `failure_code`, or with none.
 ///
@@ -199,6 +216,67 @@ pub fn failure(failure_code: Option<&str>, locale: Locale) -> &'static str {
     })
 }
 
+/// What to tell whoever fills in a form of an issue with `field`. What only the shop fills in is the shop's business, and the words
+/// are for the shop.
+///
+/// ```
+/// use omise_linked_accounts::{IssueCode, message::{Locale, issue}};
+///
+/// assert_eq!(issue("type", IssueCode::Required, Locale::En), "Choose a bank.");
+/// assert_eq!(issue("shoe_size", IssueCode::UnknownField, Locale::En), "This is not one of the fields.");
+/// ```
+#[must_use]
+pub fn issue(field: &str, code: IssueCode, locale: Locale) -> &'static str {
+    locale.pick(match (field, code) {
+        ("type", IssueCode::Required) => ["Choose a bank.", "โปรดเลือกธนาคาร", "銀行をお選びください。"],
+        ("type", IssueCode::NotSupported) => [
+            "Accounts cannot be linked at this bank. Choose another one.",
+            "ไม่สามารถผูกบัญชีกับธนาคารนี้ได้ โปรดเลือกธนาคารอื่น",
+            "この銀行の口座は連携できません。別の銀行をお選びください。",
+        ],
+        ("citizen_id", IssueCode::Invalid) => [
+            "Check the number: the 13 digits of a Thai ID card, or a passport number of 5 to 20 letters and digits.",
+            "โปรดตรวจสอบหมายเลข: เลขบัตรประชาชน 13 หลัก หรือหมายเลขหนังสือเดินทาง 5 ถึง 20 ตัว",
+            "番号をご確認ください。タイの身分証明書の13桁の数字、または5〜20文字の旅券番号です。",
+        ],
+        ("return_uri", IssueCode::Invalid) => [
+            "Expected a full address that begins with https://.",
+            "ต้องเป็นที่อยู่เว็บแบบเต็มที่ปลอดภัย",
+            "完全なアドレスを指定してください。",
+        ],
+        ("return_uri", IssueCode::Reserved) => [
+            "The address has a parameter that is added later; leave it out.",
+            "ที่อยู่มีพารามิเตอร์ที่ระบบจะเพิ่มให้ภายหลัง โปรดนำออก",
+            "後で追加されるパラメーターが含まれています。取り除いてください。",
+        ],
+        ("return_uri", IssueCode::NotAllowed) => [
+            "This address is not on the shop's list.",
+            "ที่อยู่นี้ไม่อยู่ในรายการของร้าน",
+            "このアドレスはお店の一覧にありません。",
+        ],
+        (_, IssueCode::Required) => ["Fill this in.", "โปรดกรอกช่องนี้", "入力してください。"],
+        (_, IssueCode::WrongType) => {
+            ["This is not the kind of value that belongs here.", "ค่านี้ไม่ใช่ชนิดที่ต้องการ", "値の種類が正しくありません。"]
+        }
+        (_, IssueCode::UnknownField) => {
+            ["This is not one of the fields.", "ไม่มีช่องข้อมูลนี้", "このような項目はありません。"]
+        }
+        (_, IssueCode::Duplicate) => ["This is here twice.", "มีข้อมูลนี้ซ้ำกัน", "重複しています。"],
+        (_, IssueCode::Invalid) => ["This is not in the expected form.", "รูปแบบไม่ถูกต้อง", "形式が正しくありません。"],
+        (_, IssueCode::TooLong) => ["This is too long.", "ยาวเกินไป", "長すぎます。"],
+        (_, IssueCode::NotSupported) => ["This cannot be used here.", "ใช้ที่นี่ไม่ได้", "ここでは使えません。"],
+        (_, IssueCode::NotAllowed) => ["This is not allowed here.", "ไม่อนุญาตให้ใช้ที่นี่", "ここでは許可されていません。"],
+        (_, IssueCode::Reserved) => [
+            "This name is reserved; choose another one.",
+            "ชื่อนี้สงวนไว้ โปรดใช้ชื่ออื่น",
+            "この名前は予約されています。別の名前を使ってください。",
+        ],
+    })
+}
+
+/// Fields for whose issues there are words of their own.
+pub const FIELDS: [&str; 3] = ["type", "citizen_id", "return_uri"];
+
 /// What a customer must still do after unlinking an account of this type, or `None`.
 ///
 /// Krungthai keeps its own side of the link. Source: a community client's notes on Omise's direct debit; Omise's page is silent.
@@ -220,26 +298,15 @@ mod tests {
     use super::*;
     use crate::AccountType;
 
-    const FAILURES: [&str; 12] = [
-        "registration_rejected",
-        "payment_rejected",
-        "payment_cancelled",
-        "invalid_account",
-        "invalid_account_number",
-        "insufficient_fund",
-        "insufficient_balance",
-        "failed_processing",
-        "timeout",
-        "rate_limit_exceeded",
-        "failed_fraud_check",
-        "invalid_security_code",
-    ];
-
     /// Every text in one language.
     fn texts(locale: Locale) -> Vec<&'static str> {
         let reasons = Reason::ALL.into_iter().map(|r| reason(r, locale));
         let failures = FAILURES.into_iter().map(|code| failure(Some(code), locale));
-        reasons.chain(failures).chain([failure(None, locale)]).collect()
+        let issues = FIELDS
+            .into_iter()
+            .chain(["metadata"])
+            .flat_map(|field| IssueCode::ALL.into_iter().map(move |code| issue(field, code, locale)));
+        reasons.chain(failures).chain([failure(None, locale)]).chain(issues).collect()
     }
 
     #[test]

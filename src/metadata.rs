@@ -189,11 +189,11 @@ impl Number {
         Self::is_exact(value).then(|| Self((value + 0.0).to_string().into()))
     }
 
-    /// A number of JavaScript's with the text that its engine writes for it: formatting a double here as well would cost the
-    /// browser 8 KB.
+    /// A number of JavaScript's that is exact, as its engine writes it: formatting a double here as well would cost the browser
+    /// 8 KB.
     #[cfg(feature = "validate")]
-    pub(crate) fn from_js(value: f64, text: impl FnOnce() -> String) -> Option<Self> {
-        Self::is_exact(value).then(|| Self(text().into()))
+    pub(crate) fn from_js(text: &str) -> Self {
+        Self(text.into())
     }
 
     fn is_exact(value: f64) -> bool {

@@ -83,19 +83,27 @@ pub enum Reason {
     Internal,
     /// In the browser: the Worker could not be reached.
     NetworkFailed,
+    /// In the browser: there is no network.
+    Offline,
+    /// In the browser: the Worker did not answer in time.
+    Timeout,
     /// In the browser: the Worker's answer could not be read.
     AnswerUnreadable,
     /// In the browser: `getToken` failed.
     TokenUnavailable,
     /// In the browser: the registration page's address is not one to send a customer to.
     RegistrationUriUnsafe,
-    /// In the browser: the WebAssembly module could not be loaded.
+    /// In the browser: the package's files could not be loaded.
     LoadFailed,
+    /// In the browser: the page's Content-Security-Policy does not let WebAssembly be compiled.
+    WasmBlocked,
+    /// In the browser: something else came in the WebAssembly module's place.
+    WasmWrongType,
 }
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::InvalidRequest,
         Self::ReturnUriNotAllowed,
         Self::TypeNotEnabled,
@@ -127,10 +135,14 @@ impl Reason {
         Self::Misconfigured,
         Self::Internal,
         Self::NetworkFailed,
+        Self::Offline,
+        Self::Timeout,
         Self::AnswerUnreadable,
         Self::TokenUnavailable,
         Self::RegistrationUriUnsafe,
         Self::LoadFailed,
+        Self::WasmBlocked,
+        Self::WasmWrongType,
     ];
 
     /// One row of the table: name, HTTP status (0: none), retryable, message.
@@ -201,12 +213,32 @@ impl Reason {
             Self::NetworkFailed => {
                 ("network_failed", 0, true, "the shop's service cannot be reached; check the connection")
             }
+            Self::Offline => ("offline", 0, true, "no connection; check your internet, then try again"),
+            Self::Timeout => ("timeout", 0, true, "the shop's service did not answer in time"),
             Self::AnswerUnreadable => ("answer_unreadable", 0, true, "the answer of the shop's service cannot be read"),
             Self::TokenUnavailable => ("token_unavailable", 0, true, "getToken did not give a session token"),
             Self::RegistrationUriUnsafe => {
                 ("registration_uri_unsafe", 0, false, "the address of the bank's page is not one to send a customer to")
             }
-            Self::LoadFailed => ("load_failed", 0, true, "the WebAssembly module could not be loaded"),
+            Self::LoadFailed => (
+                "load_failed",
+                0,
+                true,
+                "the package could not be loaded; check that its files are served beside the script, the .wasm file too, and that \
+                 connect-src lets the page fetch it",
+            ),
+            Self::WasmBlocked => (
+                "wasm_blocked",
+                0,
+                false,
+                "the page's Content-Security-Policy does not let WebAssembly be compiled; add 'wasm-unsafe-eval' to script-src",
+            ),
+            Self::WasmWrongType => (
+                "wasm_wrong_type",
+                0,
+                true,
+                "something else came in the .wasm file's place; serve the file itself, as application/wasm",
+            ),
         }
     }
 
@@ -317,10 +349,14 @@ ledger_unavailable 503 internal_error retry
 misconfigured 503 internal_error stop
 internal 500 internal_error retry
 network_failed - internal_error retry
+offline - internal_error retry
+timeout - internal_error retry
 answer_unreadable - internal_error retry
 token_unavailable - internal_error retry
 registration_uri_unsafe - internal_error stop
-load_failed - internal_error retry"
+load_failed - internal_error retry
+wasm_blocked - internal_error stop
+wasm_wrong_type - internal_error retry"
         );
     }
 

@@ -24,7 +24,7 @@ use crate::{LinkState, Mode};
 /// Source: Omise "Linked Account Object API", parameter `return_uri`; RFC 3986; the WHATWG URL standard for what browsers do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnUri {
-    text: Box<str>,
+    text: String,
     /// `text[..origin]` is scheme, host and port.
     origin: usize,
     /// `text[origin..path]` is the path; what follows is the query with its `?`.
@@ -74,7 +74,11 @@ impl ReturnUri {
             return Err(ReturnUriError::Path);
         }
 
-        let mut out = format!("{}://{host}", uri.scheme);
+        // one allocation; a path may be added
+        let mut out = String::with_capacity(text.len() + 1);
+        for part in [uri.scheme, "://", &host] {
+            out.push_str(part);
+        }
         if let Some(port) = port {
             let number: u16 = port.parse().map_err(|_| ReturnUriError::Port)?;
             if number == 0 || port.starts_with('0') {
@@ -98,7 +102,7 @@ impl ReturnUri {
         if out.len() > Self::MAX_LEN {
             return Err(ReturnUriError::TooLong);
         }
-        Ok(Self { text: out.into(), origin, path, link_state })
+        Ok(Self { text: out, origin, path, link_state })
     }
 
     /// The address in its re-serialised form: the only form that leaves.
@@ -146,7 +150,7 @@ impl ReturnUri {
             Some(_) => "&",
         };
         let text = format!("{}{separator}{}={}", self.text, LinkState::PARAMETER, state.expose());
-        Self { text: text.into(), link_state: true, ..*self }
+        Self { text, link_state: true, ..*self }
     }
 
     /// `text` without any `link_state` parameter, wherever it stands and however it is encoded: Omise may write an address back

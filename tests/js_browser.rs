@@ -1,6 +1,6 @@
 //! The JavaScript surface in a browser.
 
-#![cfg(all(target_arch = "wasm32", feature = "js"))]
+#![cfg(all(target_arch = "wasm32", feature = "js", feature = "webhook"))]
 
 mod js;
 

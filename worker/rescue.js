@@ -219,6 +219,6 @@ function corsHeaders(request, env) {
   if (!origin || !allowed.includes(origin)) return {};
   return {
     "Access-Control-Allow-Origin": origin,
-    "Access-Control-Expose-Headers": "X-Request-Id, Retry-After, Idempotent-Replayed",
+    "Access-Control-Expose-Headers": "X-Request-Id, Retry-After, Idempotent-Replayed, Date",
   };
 }

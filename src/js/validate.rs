@@ -1,30 +1,53 @@
-//! The rules of a form, before any network.
+//! The rules of a form, before any network. Words are the package's own, in the customer's language.
 
-use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::{input, object::object};
-use crate::{CreatePolicy, CreateRequest, Issue};
+use super::fields;
+use crate::{CitizenId, CreatePolicy, CreateRequest, IssueCode, Json, LinkedAccountId, create_request};
 
-/// Everything that is wrong with the parameters of `create`: an array of `{ field, code, message }`, empty where nothing is.
+/// Everything that is wrong with the parameters of `create`: a line for the field and one for the code of each issue; `undefined`
+/// where nothing is.
+///
+/// `members` is the object taken apart, as `fields` says; `undefined` stands for what is none.
 #[must_use]
 #[wasm_bindgen(js_name = validateCreate)]
-pub fn validate_create(params: &JsValue) -> Array {
-    match CreateRequest::validate(input::create(params), &CreatePolicy::unrestricted()) {
-        Ok(_) => Array::new(),
-        Err(error) => issues(error.issues()),
+#[allow(clippy::needless_pass_by_value)] // as wasm-bindgen hands it over
+pub fn validate_create(members: Option<String>) -> Option<String> {
+    let members = members.as_deref().and_then(fields::members);
+    let json = members.map_or(Json::Null, Json::Object);
+    let error = CreateRequest::validate(json, &CreatePolicy::unrestricted()).err()?;
+    let mut lines = String::new();
+    for issue in error.issues() {
+        // a field's name has no control characters
+        for word in [issue.field.as_str(), "\n", issue.code.as_str(), "\n"] {
+            lines.push_str(word);
+        }
     }
+    lines.pop();
+    Some(lines)
 }
 
-/// Issues as an array of plain objects.
-pub(super) fn issues(issues: &[Issue]) -> Array {
-    let array = Array::new();
-    for Issue { field, code, message } in issues {
-        array.push(&object(&[
-            ("field", field.as_str().into()),
-            ("code", code.as_str().into()),
-            ("message", message.as_str().into()),
-        ]));
+/// The code of what is wrong with an address to come back to; `undefined` where nothing is.
+#[must_use]
+#[wasm_bindgen(js_name = checkReturnUri)]
+pub fn check_return_uri(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some(IssueCode::Required.as_str().to_owned());
     }
-    array
+    let (code, _) = create_request::well_formed(text).err()?;
+    Some(code.as_str().to_owned())
+}
+
+/// The code of what is wrong with an identity number; `undefined` where nothing is.
+#[must_use]
+#[wasm_bindgen(js_name = checkCitizenId)]
+pub fn check_citizen_id(text: &str) -> Option<String> {
+    CitizenId::parse(text).err().map(|_| IssueCode::Invalid.as_str().to_owned())
+}
+
+/// The mode of an account's id: 1 for test, 2 for live, 0 for what is no id.
+#[must_use]
+#[wasm_bindgen(js_name = idMode)]
+pub fn id_mode(text: &str) -> u8 {
+    LinkedAccountId::parse(text).map_or(0, |id| if id.mode().is_live() { 2 } else { 1 })
 }

@@ -1,59 +1,58 @@
-//! The JavaScript surface, as JavaScript uses it: the same cases run in Node and in a browser.
+//! The JavaScript surface: the same cases run in Node and in a browser. What the package makes of it is tried from its tarball.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use js_sys::{Array, Function, JSON, Object, Promise, Reflect};
+use js_sys::{Function, Promise, Reflect, futures::JsFuture};
 use omise_linked_accounts::js;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{AbortController, Request};
 
-/// Runs JavaScript and gives its value.
-fn eval(script: &str) -> JsValue {
-    Function::new_no_args(&format!("return {script}")).call0(&JsValue::UNDEFINED).unwrap()
-}
-
-fn get(value: &JsValue, name: &str) -> JsValue {
-    Reflect::get(value, &name.into()).unwrap()
-}
-
-fn text(value: &JsValue) -> String {
-    JSON::stringify(value).unwrap().as_string().unwrap_or_default()
+/// An object taken apart, from `name kind text` a line.
+fn members(lines: &str) -> String {
+    let units = |text: &str| text.encode_utf16().count();
+    let member = |line: &str| {
+        let mut words = line.trim().splitn(3, ' ');
+        let [name, kind, text] = std::array::from_fn(|_| words.next().unwrap_or_default());
+        let (length, text) = if kind == "o" { (text.len(), "") } else { (units(text), text) };
+        format!("{kind}{},{length},{name}{text}", units(name))
+    };
+    lines.lines().map(member).collect()
 }
 
 /// `field code` of each issue.
-fn issues(params: &str) -> Vec<String> {
-    let issues = js::validate_create(&eval(params));
-    let line = |issue: JsValue| {
-        assert!(get(&issue, "message").is_string(), "{}", text(&issue));
-        format!("{} {}", get(&issue, "field").as_string().unwrap(), get(&issue, "code").as_string().unwrap())
-    };
-    Array::from(&issues).iter().map(line).collect()
+fn issues(members: Option<String>) -> Vec<String> {
+    let lines = js::validate_create(members).unwrap_or_default();
+    lines.lines().collect::<Vec<_>>().chunks(2).map(|pair| pair.join(" ")).collect()
 }
 
 #[wasm_bindgen_test]
 fn good_parameters_have_no_issues() {
-    for params in [
-        "({ type: 'direct_debit_scb', returnUri: 'https://shop.example/return' })",
-        "({ type: 'direct_debit_scb', returnUri: 'https://shop.example/return', citizenId: undefined, metadata: null,
-            replacePending: true, idempotencyKey: 'k' })",
-        "({ type: 'direct_debit_scb', returnUri: 'http://127.0.0.1:3000/', metadata: { a: 'x', b: 1.5, c: false, d: undefined } })",
-        "Object.assign(Object.create({ inherited: 1 }), { type: 'direct_debit_scb', returnUri: 'https://shop.example/' })",
+    for lines in [
+        "type s direct_debit_scb\nreturn_uri s https://shop.example/return",
+        "type s direct_debit_scb\nreturn_uri s https://shop.example/return\nmetadata z\ncitizen_id z\nreplace_pending t",
+        "type s direct_debit_scb\nreturn_uri s http://127.0.0.1:3000/\nmetadata o xxxx\na s 🏦ก\nb n 1.5\nc f\n__proto__ s",
     ] {
-        assert_eq!(issues(params), Vec::<String>::new(), "{params}");
+        assert_eq!(issues(Some(members(lines))), Vec::<String>::new(), "{lines}");
     }
 }
 
 #[wasm_bindgen_test]
 fn every_issue_is_named() {
-    for (params, expected) in [
-        ("undefined", &[" wrong_type"][..]),
-        ("'x'", &[" wrong_type"]),
-        ("[]", &[" wrong_type"]),
-        ("({})", &["type required", "return_uri required"]),
+    for (members, expected) in [
+        (None, &[" wrong_type"][..]),
+        (Some(String::new()), &["type required", "return_uri required"]),
+        // what the package never sends
+        (Some("s".to_owned()), &[" wrong_type"]),
+        (Some("s1,2,ab".to_owned()), &[" wrong_type"]),
+        (Some("s99999999999999999999,0,".to_owned()), &[" wrong_type"]),
+        (Some(members("type x")), &[" wrong_type"]),
+        (Some(members("metadata o xx\na s")), &[" wrong_type"]),
         (
-            "({ type: 7, returnUri: 'nonsense', citizenId: '1101700230709', replacePending: 'yes', livemode: true,
-                metadata: { a: null, b: {}, c: [], d: 10n, e: NaN, f: 2 ** 53, linked_accounts_x: 1, g: Symbol() } })",
+            Some(members(
+                "type n 7\nreturn_uri s nonsense\ncitizen_id s 1101700230709\nreplace_pending s yes\nlivemode t
+                 metadata o xxxxxx\na z\nb o\nc a\nd N\nlinked_accounts_x n 1\na[] s",
+            )),
             &[
                 "type wrong_type",
                 "return_uri invalid",
@@ -62,207 +61,112 @@ fn every_issue_is_named() {
                 "metadata.b wrong_type",
                 "metadata.c wrong_type",
                 "metadata.d invalid",
-                "metadata.e invalid",
-                "metadata.f invalid",
                 "metadata.linked_accounts_x reserved",
-                "metadata.g wrong_type",
+                "metadata.a[] invalid",
                 "replace_pending wrong_type",
                 "livemode unknown_field",
             ],
         ),
     ] {
-        assert_eq!(issues(params), expected, "{params}");
+        let shown = format!("{members:?}");
+        assert_eq!(issues(members), expected, "{shown}");
     }
 }
 
 #[wasm_bindgen_test]
-fn issues_are_plain_data() {
-    let issues = js::validate_create(&eval("({ type: 'direct_debit_scb' })"));
-    assert_eq!(text(&issues), r#"[{"field":"return_uri","code":"required","message":"the field is required"}]"#);
-}
-
-/// Puts a server in the network's place that answers `status` and `body`, and remembers what it was asked.
-struct Network {
-    original: JsValue,
-}
-
-impl Network {
-    fn answers(status: u16, body: &str) -> Self {
-        let body = text(&body.into());
-        Self::does(&format!(
-            "Promise.resolve(new Response({body}, {{ status: {status}, headers: {{ 'Retry-After': '7' }} }}))"
-        ))
+fn fields_by_themselves() {
+    for (text, code, sent) in [
+        ("https://Shop.example/return?a=b", None, Some("https://shop.example/return?a=b")),
+        ("", Some("required"), None),
+        ("nonsense", Some("invalid"), None),
+        ("https://shop.example/?link_state=x", Some("reserved"), None),
+        (&format!("https://shop.example/{}", "x".repeat(2_048)), Some("too_long"), None),
+    ] {
+        assert_eq!(js::check_return_uri(text).as_deref(), code, "{text}");
+        assert_eq!(js::return_uri(text).as_deref(), sent, "{text}");
     }
-
-    fn does(script: &str) -> Self {
-        let global = js_sys::global();
-        let original = get(&global, "fetch");
-        Reflect::set(&global, &"asked".into(), &Array::new()).unwrap();
-        let fetch = Function::new_with_args(
-            "request",
-            &format!("asked.push({{ request, body: request.clone().text() }}); return {script};"),
-        );
-        Reflect::set(&global, &"fetch".into(), &fetch).unwrap();
-        Self { original }
+    for (text, code) in [("1101700230708", None), ("AA1234567", None), ("1101700230709", Some("invalid"))] {
+        assert_eq!(js::check_citizen_id(text).as_deref(), code, "{text}");
     }
-
-    fn asked() -> Vec<JsValue> {
-        Array::from(&get(&js_sys::global(), "asked")).to_vec()
+    for (text, mode) in [("lnac_test_1", 1), ("lacct_1", 2), ("lnac_test_1/..", 0), ("", 0)] {
+        assert_eq!(js::id_mode(text), mode, "{text}");
     }
+    assert!(js::is_link_state("AAAAAAAAAAAAAAAAAAAAAA"));
+    assert!(!js::is_link_state("AAAA"));
 }
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        Reflect::set(&js_sys::global(), &"fetch".into(), &self.original).unwrap();
-    }
+fn request(method: &str, key: Option<&str>, prefer: Option<&str>, body: Option<&str>) -> Option<Request> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let signal = AbortController::new().unwrap().signal();
+    js::request("https://links.shop.example/x", method, "token-1", owned(key), owned(prefer), owned(body), &signal)
 }
 
-fn options(get_token: &str) -> js::ClientOptions {
-    let options: Object = eval("({ endpoint: 'https://links.shop.example/' })").unchecked_into();
-    Reflect::set(&options, &"getToken".into(), &eval(get_token)).unwrap();
-    options.unchecked_into()
+fn header(request: &Request, name: &str) -> Option<String> {
+    let headers = Reflect::get(request, &"headers".into()).unwrap();
+    let get: Function = Reflect::get(&headers, &"get".into()).unwrap().unchecked_into();
+    get.call1(&headers, &name.into()).unwrap().as_string()
 }
-
-fn params() -> JsValue {
-    eval(
-        "({ type: 'direct_debit_scb', returnUri: 'https://Shop.example/return', citizenId: 'AA1234567', replacePending: true,
-            metadata: JSON.parse('{\"__proto__\":\"x\",\"n\":0.1,\"b\":true}') })",
-    )
-}
-
-const ACCOUNT: &str = r#"{"object":"linked_account","id":"lnac_test_1","livemode":false,"status":"pending",
-    "registration_uri":"http://bank.example/r"}"#;
 
 #[wasm_bindgen_test]
-async fn create_sends_what_was_validated() {
-    let _network = Network::answers(200, ACCOUNT);
-    let account = js::create(options("async () => 'token-1'"), params(), "key-1".to_owned()).await.unwrap();
-    assert_eq!(get(&account, "id"), "lnac_test_1");
-    let asked = Network::asked();
-    assert_eq!(asked.len(), 1);
-    let request = get(&asked[0], "request");
-    assert_eq!(get(&request, "method"), "POST");
-    assert_eq!(get(&request, "url"), "https://links.shop.example/linked_accounts");
-    assert_eq!(get(&request, "redirect"), "manual");
-    let header = |name: &str| {
-        let headers = get(&request, "headers");
-        let get = get(&headers, "get").unchecked_into::<Function>();
-        get.call1(&headers, &name.into()).unwrap().as_string().unwrap_or_default()
+async fn a_request_is_ready_to_be_sent() {
+    let create = request("POST", Some("key-1"), None, Some(r#"{"type":"ก"}"#)).unwrap();
+    let property = |name: &str| Reflect::get(&create, &name.into()).unwrap().as_string().unwrap();
+    assert_eq!([property("method"), property("redirect")], ["POST", "manual"]);
+    assert_eq!(property("url"), "https://links.shop.example/x");
+    for (name, value) in [
+        ("authorization", Some("Bearer token-1")),
+        ("content-type", Some("application/json")),
+        ("idempotency-key", Some("key-1")),
+        ("prefer", None),
+    ] {
+        assert_eq!(header(&create, name).as_deref(), value, "{name}");
+    }
+    let text: Function = Reflect::get(&create, &"text".into()).unwrap().unchecked_into();
+    let body: Promise = text.call0(&create).unwrap().unchecked_into();
+    assert_eq!(JsFuture::from(body).await.unwrap(), r#"{"type":"ก"}"#);
+
+    let read = request("GET", None, Some("wait=25"), None).unwrap();
+    assert_eq!(header(&read, "prefer").as_deref(), Some("wait=25"));
+    assert_eq!(header(&read, "content-type"), None);
+    assert!(request("DELETE", None, None, None).is_some());
+    let signal = AbortController::new().unwrap().signal();
+    let anybody = js::request("https://links.shop.example/banks", "GET", "", None, None, None, &signal).unwrap();
+    assert_eq!(header(&anybody, "authorization"), None);
+}
+
+#[wasm_bindgen_test]
+fn when_to_ask_again() {
+    for (status, elapsed, seconds_left, visible, expected) in [
+        ("pending", 0, None, true, 1_000),
+        ("pending", 40_000, Some(80_000), true, 10_000),
+        ("pending", 40_000, Some(80_000), false, -2),
+        ("pending", u32::MAX, Some(-60), true, -1),
+        ("successful", 0, None, true, -1),
+    ] {
+        assert_eq!(js::next_poll(status, elapsed, seconds_left, visible), expected, "{status} {elapsed}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn webhooks() {
+    let secret = "c2l4dGVlbi1ieXRlcy1vci1tb3Jl";
+    let parsed = omise_linked_accounts::webhook::WebhookSecret::parse(secret).unwrap();
+    let (body, timestamp, now) = (b"{}".as_slice(), "1700000000", 1_700_000_000.0);
+    let signature = omise_linked_accounts::webhook::sign(&parsed, timestamp, body);
+    let verify = |body: &[u8], timestamp: &str, secrets: &[&str], now: f64| {
+        js::verify(body, &signature, timestamp, secrets.iter().map(|text| (*text).to_owned()).collect(), now)
     };
-    assert_eq!(header("authorization"), "Bearer token-1");
-    assert_eq!(header("idempotency-key"), "key-1");
-    assert_eq!(header("content-type"), "application/json");
-    let body = JsFuture::from(get(&asked[0], "body").unchecked_into::<Promise>()).await.unwrap();
-    assert_eq!(
-        body,
-        r#"{"type":"direct_debit_scb","return_uri":"https://shop.example/return","citizen_id":"AA1234567","metadata":{"__proto__":"x","n":0.1,"b":true},"replace_pending":true}"#
-    );
-}
-
-#[wasm_bindgen_test]
-async fn bad_parameters_are_not_sent() {
-    let _network = Network::answers(200, ACCOUNT);
-    let error = js::create(options("() => 't'"), eval("({})"), "k".to_owned()).await.unwrap_err();
-    assert_eq!(get(&error, "reason"), "invalid_request");
-    assert_eq!(Array::from(&get(&error, "issues")).length(), 2);
-    assert_eq!(Network::asked().len(), 0);
-}
-
-#[wasm_bindgen_test]
-async fn ill_formed_ids_are_not_sent() {
-    let _network = Network::answers(200, ACCOUNT);
-    for id in ["", "..", "lnac_test_1/../x", "search"] {
-        for outcome in [
-            js::retrieve(options("() => 't'"), id.to_owned()).await,
-            js::delete(options("() => 't'"), id.to_owned()).await,
-            js::resume(options("() => 't'"), id.to_owned()).await,
-        ] {
-            assert_eq!(get(&outcome.unwrap_err(), "reason"), "not_found", "{id}");
-        }
-    }
-    assert_eq!(Network::asked().len(), 0);
-}
-
-#[wasm_bindgen_test]
-async fn the_workers_errors_keep_everything() {
-    let _network = Network::answers(
-        409,
-        r#"{"object":"error","location":"x","code":"bad_request","message":"m","reason":"already_pending",
-        "request_id":"r","retryable":false,"issues":[],"linked_account":{"id":"lnac_test_1"}}"#,
-    );
-    let error = js::retrieve(options("() => 't'"), "lnac_test_1".to_owned()).await.unwrap_err();
-    assert_eq!(
-        text(&error),
-        r#"{"code":"bad_request","message":"m","reason":"already_pending","retryable":false,"requestId":"r","issues":[],"linkedAccount":{"id":"lnac_test_1"},"status":409,"retryAfter":"7"}"#
-    );
-}
-
-#[wasm_bindgen_test]
-async fn failures_on_this_side_have_their_reason() {
-    for (script, token, reason) in [
-        ("Promise.reject(new TypeError('Failed to fetch'))", "() => 't'", "network_failed"),
-        ("Promise.resolve(new Response('<html>', { status: 200 }))", "() => 't'", "answer_unreadable"),
-        ("Promise.resolve(new Response('{}', { status: 200 }))", "() => 't'", "answer_unreadable"),
-        ("Promise.resolve(new Response('{}', { status: 500 }))", "() => 't'", "answer_unreadable"),
-        ("Promise.resolve(new Response('', { status: 200 }))", "() => 't'", "answer_unreadable"),
-        ("Promise.resolve(new Response('{}'))", "() => { throw new Error('signed out') }", "token_unavailable"),
-        ("Promise.resolve(new Response('{}'))", "() => undefined", "token_unavailable"),
-        ("Promise.resolve(new Response('{}'))", "async () => ''", "token_unavailable"),
+    for (outcome, expected) in [
+        (verify(body, timestamp, &[secret], now), None),
+        (verify(body, timestamp, &["YW5vdGhlci1zaXh0ZWVuLWJ5dGVz", secret], now + 300.0), None),
+        (verify(b"{} ", timestamp, &[secret], now), Some("signature_mismatch")),
+        (verify(body, timestamp, &[], now), Some("signature_mismatch")),
+        (verify(body, timestamp, &[secret], now + 301.0), Some("timestamp_outside_window")),
+        (verify(body, timestamp, &[secret], f64::NAN), Some("timestamp_outside_window")),
+        (verify(body, "soon", &[secret], now), Some("timestamp_invalid")),
+        (verify(body, timestamp, &["short"], now), Some("secret_invalid")),
+        (verify(&vec![b' '; 2 << 20], timestamp, &[secret], now), Some("too_large")),
     ] {
-        let _network = Network::does(script);
-        let error = js::retrieve(options(token), "lnac_test_1".to_owned()).await.unwrap_err();
-        assert_eq!(get(&error, "reason"), reason, "{script}");
+        assert_eq!(outcome.as_deref(), expected);
     }
-}
-
-#[wasm_bindgen_test]
-async fn nobody_is_sent_to_an_unsafe_page() {
-    for (uri, livemode, safe) in [
-        ("https://bank.example/r", true, true),
-        ("https://bank.example/r", false, true),
-        ("http://bank.example/r", false, true),
-        ("http://bank.example/r", true, false),
-        ("javascript:alert(1)", false, false),
-        ("//bank.example/r", false, false),
-        ("", false, false),
-    ] {
-        let account = format!(
-            r#"{{"object":"linked_account","id":"lnac_test_1","livemode":{livemode},"registration_uri":"{uri}"}}"#
-        );
-        let _network = Network::answers(200, &account);
-        let outcome = js::start(options("() => 't'"), params(), "k".to_owned()).await;
-        assert_eq!(outcome.is_ok(), safe, "{uri}");
-        if let Err(error) = outcome {
-            assert_eq!(get(&error, "reason"), "registration_uri_unsafe");
-        }
-    }
-}
-
-#[wasm_bindgen_test]
-async fn resume_tells_how_it_ended() {
-    for (status, result) in [
-        ("successful", "linked"),
-        ("failed", "failed"),
-        ("rejected", "failed"),
-        ("expired", "expired"),
-        ("deleted", "deleted"),
-    ] {
-        let account = format!(r#"{{"object":"linked_account","id":"lnac_test_1","status":"{status}"}}"#);
-        let _network = Network::answers(200, &account);
-        let outcome = js::resume(options("() => 't'"), "AAAAAAAAAAAAAAAAAAAAAA".to_owned()).await.unwrap();
-        assert_eq!(get(&outcome, "result"), result);
-        assert_eq!(get(&get(&outcome, "account"), "id"), "lnac_test_1");
-    }
-}
-
-#[wasm_bindgen_test]
-async fn resume_asks_again_until_the_bank_has_answered() {
-    let pending = text(&ACCOUNT.into());
-    let settled = text(&ACCOUNT.replace("pending", "successful").as_str().into());
-    let _network = Network::does(&format!(
-        "Promise.resolve(asked.length < 2 ? new Response({pending}) : new Response({settled}))"
-    ));
-    let outcome = js::resume(options("() => 't'"), "AAAAAAAAAAAAAAAAAAAAAA".to_owned()).await.unwrap();
-    assert_eq!(get(&outcome, "result"), "linked");
-    assert_eq!(Network::asked().len(), 2);
 }

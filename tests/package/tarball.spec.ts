@@ -1,160 +1,280 @@
-// The package as users get it: the packed tarball, installed into an empty project.
+// What is in the tarball, what its entries promise to all who import them, and what its types say.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { homedir, tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { suite, test } from "node:test";
+import { Installed, OUR_FOLDERS, print, tarball, unpacked } from "./installed.ts";
 
-const NPM = resolve("target/npm");
-const [tarball = ""] = readdirSync(NPM).filter((name) => /^omise-linked-accounts-\d.*\.tgz$/.test(name));
-const project = mkdtempSync(join(tmpdir(), "omise-linked-accounts-"));
-const installed = join(project, "node_modules/omise-linked-accounts");
+const ENTRIES = ["omise-linked-accounts", "omise-linked-accounts/validate", "omise-linked-accounts/webhook"];
 
-before(() => {
-  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
-  // offline: the package has no dependencies
-  execFileSync("npm", ["install", "--offline", "--ignore-scripts", join(NPM, tarball)], {
-    cwd: project,
-    stdio: "pipe",
+const installed = new Installed();
+
+/** Files by their paths in the package, in order. */
+const files = readdirSync(installed.package, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath, entry.name).slice(installed.package.length + 1))
+  .sort();
+const read = (name: string) => readFileSync(join(installed.package, name), "latin1");
+const manifest = JSON.parse(read("package.json"));
+
+suite("the files", () => {
+  test("are what users need, and nothing else", () => {
+    assert.deepEqual(files, [
+      "CHANGELOG.md",
+      "LICENSE-APACHE",
+      "LICENSE-MIT",
+      "README.md",
+      "call-reasons.js",
+      "client.js",
+      "entry.js",
+      "error.d.ts",
+      "error.js",
+      "generated.d.ts",
+      "index.d.ts",
+      "index.js",
+      "index.node.js",
+      "index.workerd.js",
+      "loading.js",
+      "messages/en.js",
+      "messages/ja.js",
+      "messages/th.js",
+      "package.json",
+      "reasons.js",
+      "types.d.ts",
+      "validate.d.ts",
+      "validate.js",
+      "validate.node.js",
+      "validate.workerd.js",
+      "validator.js",
+      "verifier.js",
+      "wasm.d.ts",
+      "wasm/client.js",
+      "wasm/client_bg.wasm",
+      "wasm/validate.js",
+      "wasm/validate_bg.wasm",
+      "wasm/webhook.js",
+      "wasm/webhook_bg.wasm",
+      "webhook.d.ts",
+      "webhook.js",
+      "webhook.node.js",
+      "webhook.workerd.js",
+      "words.js",
+    ]);
+  });
+
+  test("are those that `npm pack --dry-run` lists", () => {
+    const listed = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      cwd: unpacked,
+    });
+    const [{ filename, files: packed }] = JSON.parse(listed.toString());
+    assert.equal(filename, tarball);
+    assert.deepEqual(packed.map(({ path }: { path: string }) => path).sort(), files);
+  });
+
+  test("bring nobody else's code, and run none when they are installed", () => {
+    for (const name of ["dependencies", "peerDependencies", "optionalDependencies", "scripts", "bin"]) {
+      assert.equal(manifest[name], undefined, name);
+    }
+  });
+
+  test("are of one version, which the changelog has words for or will have", () => {
+    assert.equal(tarball, `omise-linked-accounts-${manifest.version}.tgz`);
+    assert.match(readFileSync("Cargo.toml", "utf8"), new RegExp(`^version = "${manifest.version}"$`, "m"));
+    assert.match(read("CHANGELOG.md"), new RegExp(`^## (${manifest.version}|Unreleased)$`, "m"));
+  });
+
+  test("are published for all, with their provenance", () => {
+    assert.deepEqual(manifest.publishConfig, { access: "public", provenance: true });
+  });
+
+  test("name no secret, no folder of the machine that built them, and no third party", () => {
+    for (const name of files) {
+      const bytes = read(name);
+      const words = ["skey_", "OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", ...OUR_FOLDERS];
+      for (const word of words) assert.ok(!bytes.includes(word), `${name} has ${word}`);
+      if (!/\.(js|wasm)$/.test(name)) continue;
+      const addresses = [...bytes.matchAll(/https?:\/\/\w[\w.-]*/g)].map(([address]) => address);
+      // as an example, in a message
+      assert.deepEqual(
+        addresses.filter((address) => address !== "https://links.shop.example"),
+        [],
+        name,
+      );
+    }
   });
 });
-after(() => rmSync(project, { recursive: true }));
 
-/** Runs a module in the project, as a user's own code, and gives what it printed. */
-function run(source: string, ...args: string[]): string {
-  writeFileSync(join(project, "main.mjs"), source);
-  return execFileSync(process.execPath, ["main.mjs", ...args], { cwd: project, encoding: "utf8" }).trim();
-}
-
-test("holds what users need, and nothing else", () => {
-  assert.deepEqual(readdirSync(installed).sort(), [
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
-    "README.md",
-    "client.js",
-    "error.js",
-    "index.d.ts",
-    "index.js",
-    "index.node.js",
-    "index.workerd.js",
-    "omise_linked_accounts.js",
-    "omise_linked_accounts_bg.wasm",
-    "package.json",
-  ]);
-  const { version, dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
-  assert.equal(dependencies, undefined);
-  assert.equal(tarball, `omise-linked-accounts-${version}.tgz`);
-  assert.match(readFileSync("Cargo.toml", "utf8"), new RegExp(`^version = "${version}"$`, "m"));
-});
-
-test("names no secret, and no folder of the machine that built it", () => {
-  for (const name of readdirSync(installed)) {
-    const bytes = readFileSync(join(installed, name), "latin1");
-    for (const word of [
-      "skey_",
-      "OMISE_SECRET_KEY",
-      "SESSION_SECRET",
-      "FINGERPRINT_KEY",
-      homedir(),
-      resolve("."),
-    ]) {
-      assert.ok(!bytes.includes(word), `${name} has ${word}`);
-    }
+suite("every entry", () => {
+  // in a browser's order of conditions too, as bundlers take it on a server
+  for (const host of ["node.js", "js"]) {
+    test(`${host}: importing it does nothing`, async () => {
+      const program = `
+        const names = () => Reflect.ownKeys(globalThis).map(String).join();
+        const known = names();
+        const forbid = (object, name) => {
+          object[name] = () => { throw new Error(name) };
+        };
+        for (const name of ["fetch", "setTimeout", "setInterval", "queueMicrotask"]) forbid(globalThis, name);
+        for (const name of ["compile", "compileStreaming", "instantiate", "instantiateStreaming", "Module", "Instance"]) {
+          forbid(WebAssembly, name);
+        }
+        for (const name of ["index", "validate", "webhook"]) {
+          await import("./node_modules/omise-linked-accounts/" + name + ".${host}");
+        }
+        const { createClient } = await import("./node_modules/omise-linked-accounts/index.${host}");
+        createClient({ endpoint: "https://links.shop.example", getToken() { throw new Error("getToken") } });
+        console.log(names() === known ? "quiet" : "globals");
+      `;
+      assert.equal(await installed.run(program), "quiet");
+    });
   }
-});
 
-test("importing it does nothing", () => {
-  const printed = run(`
-    globalThis.fetch = () => { throw new Error("fetched") };
-    const compiled = WebAssembly.instantiate;
-    WebAssembly.instantiate = () => { throw new Error("compiled") };
-    const { createClient } = await import("omise-linked-accounts");
-    createClient({ endpoint: "https://links.shop.example", getToken: () => "t" });
-    console.log("quiet");
-  `);
-  assert.equal(printed, "quiet");
-});
-
-test("create, retrieve and delete in Node, over HTTP", async () => {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url} ${request.headers.authorization}`);
-    const status = request.method === "DELETE" ? "deleted" : "pending";
-    response.end(JSON.stringify({ object: "linked_account", id: "lnac_test_1", status }));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  try {
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    writeFileSync(
-      join(project, "main.mjs"),
-      `
-      import { createClient } from "omise-linked-accounts";
-      const links = createClient({ endpoint: process.argv[2], getToken: async () => "token-1" });
-      const { id } = await links.create({ type: "direct_debit_scb", returnUri: "https://shop.example/" });
-      console.log(id, (await links.retrieve(id)).status, (await links.delete(id)).status, await links.resume());
-    `,
+  test("can be required, for nothing in it waits at the top", async () => {
+    const program = `for (const name of ${JSON.stringify(ENTRIES)}) console.log(Object.keys(require(name)).sort().join());`;
+    assert.equal(
+      await installed.run(program, { name: "main.cjs", flags: ["--throw-deprecation"] }),
+      [
+        "InvalidRequestError,LinkedAccountsError,LoadError,NetworkError,createClient,isLinkedAccountsError,loadValidator",
+        "loadValidator",
+        "WebhookError,verifyWebhook",
+      ].join("\n"),
     );
-    const { execFile } = await import("node:child_process");
-    const { promisify } = await import("node:util");
-    const { stdout } = await promisify(execFile)(process.execPath, ["main.mjs", endpoint], { cwd: project });
-    assert.equal(stdout.trim(), "lnac_test_1 pending deleted null");
-  } finally {
-    server.close();
-  }
-  assert.deepEqual(asked, [
-    "POST /linked_accounts Bearer token-1",
-    "GET /linked_accounts/lnac_test_1 Bearer token-1",
-    "DELETE /linked_accounts/lnac_test_1 Bearer token-1",
-  ]);
+  });
+
+  test("where Node cannot require a module, it says what to do, and that works", async () => {
+    const flags = ["--no-experimental-require-module"];
+    for (const name of ENTRIES) {
+      const program = `
+        try { require("${name}") } catch ({ code, message }) { console.log(code, /dynamic import\\(\\)/.test(message)) }
+        import("${name}").then((entry) => console.log(Object.keys(entry).length > 0));
+      `;
+      assert.equal(await installed.run(program, { name: "main.cjs", flags }), "ERR_REQUIRE_ESM true\ntrue");
+    }
+  });
+
+  test("has its types, in every way that TypeScript looks for them", async () => {
+    const project = installed.project("types");
+    for (const config of ["node16", "nodenext", "bundler"]) {
+      await print(
+        process.execPath,
+        [resolve("node_modules/typescript/bin/tsc"), "--project", `${config}.json`],
+        {
+          cwd: project,
+        },
+      );
+    }
+  });
+
+  test("pleases publint, its suggestions too", async () => {
+    const printed = await print(process.execPath, [
+      resolve("node_modules/publint/src/cli.js"),
+      "run",
+      "--strict",
+      resolve("target/npm", tarball),
+    ]);
+    assert.match(printed, /All good!/);
+  });
+
+  test("pleases arethetypeswrong, as a package of modules", async () => {
+    const attw = resolve("node_modules/@arethetypeswrong/cli/dist/index.js");
+    const printed = await print(process.execPath, [
+      attw,
+      resolve("target/npm", tarball),
+      "--profile",
+      "esm-only",
+      "--format",
+      "json",
+    ]);
+    const { analysis, problems } = JSON.parse(printed);
+    assert.equal(analysis.packageVersion, manifest.version);
+    assert.deepEqual(Object.keys(analysis.entrypoints), [
+      ".",
+      "./validate",
+      "./webhook",
+      "./wasm",
+      "./package.json",
+    ]);
+    assert.deepEqual(
+      Object.keys(problems),
+      ["CJSResolvesToESM"],
+      "the profile leaves out what require() finds",
+    );
+  });
 });
 
-test("failures are LinkedAccountsErrors", () => {
-  const printed = run(`
-    import { createClient, LinkedAccountsError } from "omise-linked-accounts";
-    const links = createClient({ endpoint: "http://127.0.0.1:9", getToken: () => "t" });
-    for (const call of [
-      () => links.create({ type: "direct_debit_scb" }),
-      () => links.create(),
-      () => links.retrieve("nonsense"),
-      () => links.retrieve("lnac_test_1"),
-    ]) {
-      const error = await call().catch((error) => error);
-      const { name, code, reason, retryable, issues, cause } = error;
-      console.log(error instanceof LinkedAccountsError, error instanceof Error, name, code, reason, retryable,
-        issues.map((issue) => issue.field).join(), cause instanceof Error);
-    }
-    for (const options of [{ endpoint: "links.shop.example", getToken() {} }, { endpoint: "https://x.example" }]) {
-      try { createClient(options) } catch (error) { console.log(error.name, error.message.split(",")[0]) }
-    }
-  `);
-  assert.equal(
-    printed,
-    `
-true true LinkedAccountsError bad_request invalid_request false return_uri false
-true true LinkedAccountsError bad_request invalid_request false  false
-true true LinkedAccountsError not_found not_found false  false
-true true LinkedAccountsError internal_error network_failed true  true
+test("omise-linked-accounts/wasm is the client's module", async () => {
+  const program = `
+    import { readFileSync } from "node:fs";
+    const bytes = readFileSync(new URL(import.meta.resolve("omise-linked-accounts/wasm")));
+    console.log(WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map(({ name }) => name).join());
+  `;
+  assert.match(await installed.run(program), /\bnextPoll\b/);
+});
+
+suite("in Node", () => {
+  test("what a call rejects with", async () => {
+    const program = `
+      import * as package_ from "omise-linked-accounts";
+      const { createClient, isLinkedAccountsError, LinkedAccountsError } = package_;
+      const links = createClient({ endpoint: "http://127.0.0.1:9", getToken: () => "t", locale: "en" });
+      for (const call of [
+        () => links.create({ type: "direct_debit_scb" }),
+        () => links.create(),
+        () => links.retrieve("nonsense"),
+        () => links.retrieve("lnac_test_1"),
+      ]) {
+        const error = await call().catch((error) => error);
+        const { name, code, reason, status, retryable, issues, cause, userMessage } = error;
+        console.log(name, error instanceof package_[name], error instanceof LinkedAccountsError, isLinkedAccountsError(error),
+          code, reason, status, retryable, issues.map(({ field }) => field).join(), cause instanceof Error, userMessage !== "");
+      }
+      for (const options of [{ endpoint: "links.shop.example", getToken() {} }, { endpoint: "https://x.example" }]) {
+        try { createClient(options) } catch (error) { console.log(error.name, error.message.split(",")[0]) }
+      }
+    `;
+    assert.equal(
+      await installed.run(program),
+      `
+InvalidRequestError true true true bad_request invalid_request undefined false return_uri false true
+InvalidRequestError true true true bad_request invalid_request undefined false  false true
+LinkedAccountsError true true true not_found not_found undefined false  false true
+NetworkError true true true internal_error network_failed undefined true  true true
 TypeError createClient: expected endpoint to be the Worker's address
 TypeError createClient: expected getToken to be a function that gives a session token`.trim(),
-  );
-});
+    );
+  });
 
-test("a load that failed is tried again", () => {
-  const printed = run(`
-    import { renameSync } from "node:fs";
-    import { createClient } from "omise-linked-accounts";
-    const links = createClient({ endpoint: "http://127.0.0.1:9", getToken: () => "t" });
-    const wasm = "node_modules/omise-linked-accounts/omise_linked_accounts_bg.wasm";
-    const reason = () => links.retrieve("nonsense").catch((error) => error.reason);
-    renameSync(wasm, wasm + ".away");
-    console.log(await reason(), await reason());
-    renameSync(wasm + ".away", wasm);
-    console.log(await reason());
-  `);
-  assert.equal(printed, "load_failed load_failed\nnot_found");
+  for (const [entry, module, use] of [
+    [
+      "",
+      "client",
+      "entry.createClient({ endpoint: 'http://127.0.0.1:9', getToken: () => 't' }).retrieve('nonsense')",
+    ],
+    ["/validate", "validate", "entry.loadValidator().then(() => { throw { reason: 'loaded' } })"],
+    ["/webhook", "webhook", "entry.verifyWebhook('', {}, 'c2VjcmV0').catch((error) => { throw error })"],
+  ] as const) {
+    test(`a load that failed is tried again: ${module}`, async () => {
+      const wasm = join(installed.package, `wasm/${module}_bg.wasm`);
+      const program = `
+        import { renameSync } from "node:fs";
+        import * as entry from "omise-linked-accounts${entry}";
+        const reason = () => (${use}).catch(({ name, reason, cause }) => [name, reason, cause?.code].join(" "));
+        renameSync(process.argv[2], process.argv[2] + ".away");
+        console.log(await reason());
+        console.log(await reason());
+        renameSync(process.argv[2] + ".away", process.argv[2]);
+        console.log(await reason());
+      `;
+      const loaded = {
+        client: "LinkedAccountsError not_found ",
+        validate: " loaded ",
+        webhook: "WebhookError header_missing ",
+      }[module];
+      const [first, second, third] = (await installed.run(program, { args: [wasm] })).split("\n");
+      assert.deepEqual([first, second], Array(2).fill("LoadError load_failed ENOENT"));
+      assert.equal(third?.trim(), loaded.trim());
+    });
+  }
 });

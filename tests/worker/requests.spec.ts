@@ -218,7 +218,7 @@ test("CORS: configured origins exactly, on errors too", async () => {
   assert.equal(error.headers.get("Access-Control-Allow-Origin"), origin);
   assert.equal(
     error.headers.get("Access-Control-Expose-Headers"),
-    "X-Request-Id, Retry-After, Idempotent-Replayed",
+    "X-Request-Id, Retry-After, Idempotent-Replayed, Date",
   );
 });
 

@@ -151,7 +151,8 @@ pub(crate) fn respond(
     headers.set("X-Request-Id", &trace.request_id)?;
     if let Some(origin) = cors {
         headers.set("Access-Control-Allow-Origin", origin)?;
-        headers.set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed")?;
+        // Cloudflare adds the date: clients measure against it rather than by their own clock
+        headers.set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed, Date")?;
     }
     let builder = ResponseBuilder::new();
     match outcome {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use omise_linked_accounts::{
-    API_ORIGIN, AccountType, CreatePolicy, Issue, IssueCode, Mode, ReturnUri, ReturnUriPolicy, SecretKey,
+    API_ORIGIN, AccountType, CreatePolicy, Issue, IssueCode, Message, Mode, ReturnUri, ReturnUriPolicy, SecretKey,
     webhook::WebhookSecret,
 };
 
@@ -142,7 +142,7 @@ struct Reader<G> {
 }
 
 impl<G: Fn(&str) -> Option<String>> Reader<G> {
-    fn fault(&mut self, name: &str, code: IssueCode, message: impl Into<String>) {
+    fn fault(&mut self, name: &str, code: IssueCode, message: impl Into<Message>) {
         self.faults.push(Issue::new(name, code, message));
     }
 

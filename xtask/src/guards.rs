@@ -200,8 +200,22 @@ fn holds_key(bytes: &[u8]) -> bool {
 
 /// Files in the list of a packed package that are neither of its template, nor generated, nor a licence.
 fn strays(packed: &str, template: &[String]) -> Vec<String> {
-    const MADE: [&str; 4] =
-        ["LICENSE-APACHE", "LICENSE-MIT", "omise_linked_accounts.js", "omise_linked_accounts_bg.wasm"];
+    const MADE: [&str; 14] = [
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "call-reasons.js",
+        "generated.d.ts",
+        "messages/en.js",
+        "messages/ja.js",
+        "messages/th.js",
+        "reasons.js",
+        "wasm/client.js",
+        "wasm/client_bg.wasm",
+        "wasm/validate.js",
+        "wasm/validate_bg.wasm",
+        "wasm/webhook.js",
+        "wasm/webhook_bg.wasm",
+    ];
 
     let ours = |name: &str| {
         MADE.contains(&name) || template.iter().any(|file| file.strip_prefix("pkg-template/") == Some(name))
@@ -444,7 +458,7 @@ mod tests {
     #[test]
     fn a_stray_file_in_the_package_is_named() {
         let template = ["pkg-template/index.js".to_owned()];
-        let good = "package/LICENSE-MIT\npackage/omise_linked_accounts_bg.wasm\npackage/index.js\n";
+        let good = "package/LICENSE-MIT\npackage/wasm/client_bg.wasm\npackage/index.js\n";
         assert_eq!(strays(good, &template), Vec::<String>::new());
         for stray in ["package/.dev.vars", "package/src/index.js", "index.js", "package/index.js.map"] {
             assert_eq!(

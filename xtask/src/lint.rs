@@ -83,7 +83,7 @@ fn checks() -> Result<Vec<(&'static str, Command)>> {
     };
     let mut doc = cargo("doc --no-deps --workspace --quiet");
     let mut doc_js =
-        cargo("doc --no-deps --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features js");
+        cargo("doc --no-deps --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features js,webhook");
     for command in [&mut doc, &mut doc_js] {
         command.env("RUSTDOCFLAGS", "-Dwarnings");
     }
@@ -104,12 +104,12 @@ fn checks() -> Result<Vec<(&'static str, Command)>> {
         (
             "clippy, core with js on wasm32",
             cargo(
-                "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features js --lib --test js_node \
+                "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features js,webhook --lib --test js_node \
                  --test js_browser -- -Dwarnings",
             ),
         ),
         (
-            "clippy, validator on wasm32",
+            "clippy, validate on wasm32",
             cargo(
                 "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features validate --lib -- -Dwarnings",
             ),

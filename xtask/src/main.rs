@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build;
 mod counts;
 mod dev;
@@ -22,6 +23,7 @@ mod size;
 mod stamp;
 mod step;
 mod test;
+mod texts;
 mod tools;
 
 /// Every command that a person or CI runs.
@@ -46,6 +48,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Let a thousand customers come at a steady rate, with faults, and count what is lost
     Load(load::Args),
+    /// Measure against peers
+    Bench(bench::Args),
     /// Show what is shipped in bytes: raw, gzip and brotli
     Size,
 }
@@ -67,7 +71,8 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Lint(args) => lint::run(args)?,
         Command::Fuzz(args) => return fuzz::run(args),
         Command::Load(args) => return load::run(args),
-        Command::Size => size::run()?,
+        Command::Bench(args) => return bench::run(args),
+        Command::Size => return size::run(),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,14 +1,13 @@
-//! `cargo xtask size`: what is shipped, in bytes, and how long the Worker takes to start.
+//! `cargo xtask size`: what is shipped, in bytes, and how long the Worker takes to start. Fails where a budget is passed.
 
 use std::{
-    collections::BTreeSet,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 
@@ -27,29 +26,60 @@ struct Size {
     brotli: usize,
 }
 
+/// What may be loaded, in gzipped bytes: by a page that Vite has built, and by Cloudflare.
+const BUDGETS: [(&str, &str, usize); 6] = [
+    ("/client/critical", "page with the client: JavaScript before the first call", 3 << 10),
+    ("/client/wasm", "page with the client: module and glue", 24 << 10),
+    ("/client/words", "page with the client: messages of a language", 2 << 10),
+    ("/validate/critical", "page with /validate: JavaScript before the first call", 3 << 10),
+    ("/validate/wasm", "page with /validate: module and glue", 12 << 10),
+    ("/worker", "Worker: all that is uploaded", 160 << 10),
+];
+
 /// The command.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run() -> Result<ExitCode> {
     build::build(&[Product::Worker, Product::Sandbox, Product::Package])?;
 
-    let validator = build::validator()?;
     let package = build::package_folder();
-    let entry = browser_entry(&package)?;
-    println!("{:<46}{:>9}{:>9}{:>11}", "bytes", "raw", "gzip -9", "brotli 11");
-    total("npm entry (before the first call)", &closure(&entry)?)?;
-    for (what, folder) in [("browser", package), ("validator", validator)] {
-        let files = ["omise_linked_accounts.js", "omise_linked_accounts_bg.wasm"].map(|name| folder.join(name));
-        each(what, &folder, &files)?;
+    println!("{:<58}{:>9}{:>9}{:>11}", "bytes", "raw", "gzip -9", "brotli 11");
+    for (name, _) in build::MODULES {
+        let folder = package.join("wasm");
+        each(name, &folder, &[folder.join(format!("{name}.js")), folder.join(format!("{name}_bg.wasm"))])?;
     }
-    for (worker, files) in [
-        ("worker", ["entry.js", "rescue.js", "build/index.js", "build/index_bg.wasm"].as_slice()),
-        ("sandbox", &["build/index.js", "build/index_bg.wasm"]),
-    ] {
-        let folder = root().join(worker);
-        let files: Vec<PathBuf> = files.iter().map(|name| folder.join(name)).collect();
-        each(worker, &folder, &files)?;
+    let files = |folder: &str, names: &[&str]| -> Vec<PathBuf> {
+        names.iter().map(|name| root().join(folder).join(name)).collect()
+    };
+    let worker = files("worker", &["entry.js", "rescue.js", "build/index.js", "build/index_bg.wasm"]);
+    let worker = each("worker", &root().join("worker"), &worker)?;
+    each("sandbox", &root().join("sandbox"), &files("sandbox", &["build/index.js", "build/index_bg.wasm"]))?;
+
+    let mut found = pages()?;
+    if let Some(found) = found.as_object_mut() {
+        found.insert("worker".to_owned(), worker.gzip.into());
     }
-    println!("worker: start-up in workerd, on this machine: {:.0} ms (Cloudflare allows 1000)", startup()?);
-    Ok(())
+    println!("\n{:<58}{:>9}{:>9}", "gzip -9", "bytes", "budget");
+    let mut passed = 0;
+    for (pointer, what, budget) in BUDGETS {
+        let size =
+            found.pointer(pointer).and_then(Value::as_u64).with_context(|| format!("{pointer} was not measured"))?;
+        let over = size.saturating_sub(budget as u64);
+        passed += usize::from(over > 0);
+        let over = if over > 0 { format!("  {over} over") } else { String::new() };
+        println!("{what:<58}{size:>9}{budget:>9}{over}");
+    }
+    for (pointer, what) in [("/client/rest", "client"), ("/validate/rest", "/validate")] {
+        let size = found.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+        println!("{:<58}{size:>9}", format!("page with {what}: other JavaScript of the first call"));
+    }
+    println!("\nworker: start-up in workerd, on this machine: {:.0} ms (Cloudflare allows 1000)", startup()?);
+    Ok(if passed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What pages load, as Vite builds them.
+fn pages() -> Result<Value> {
+    let printed = quietly(tools::node_command()?.arg("xtask/size.ts"))?;
+    let last = printed.lines().last().unwrap_or_default();
+    serde_json::from_str(last).context("xtask/size.ts printed something else than sizes")
 }
 
 /// How long workerd is busy starting the Worker, in milliseconds: the median of three profiles by wrangler.
@@ -83,29 +113,23 @@ fn busy(profile: &Value) -> Result<f64> {
     Ok(micros / 1_000.0)
 }
 
-/// A line for each file and one for all.
-fn each(what: &str, folder: &Path, files: &[PathBuf]) -> Result<()> {
-    for file in files {
-        let name = file.strip_prefix(folder).unwrap_or(file).display();
-        line(&format!("{what}: {name}"), size_of(file)?);
-    }
-    total(&format!("{what}: total"), files)
-}
-
-fn total(what: &str, files: &[PathBuf]) -> Result<()> {
+/// A line for each file and one for all; the sum.
+fn each(what: &str, folder: &Path, files: &[PathBuf]) -> Result<Size> {
     let mut total = Size::default();
     for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(file).display();
         let size = size_of(file)?;
+        line(&format!("{what}: {name}"), size);
         total.raw += size.raw;
         total.gzip += size.gzip;
         total.brotli += size.brotli;
     }
-    line(what, total);
-    Ok(())
+    line(&format!("{what}: total"), total);
+    Ok(total)
 }
 
 fn line(what: &str, size: Size) {
-    println!("{what:<46}{:>9}{:>9}{:>11}", size.raw, size.gzip, size.brotli);
+    println!("{what:<58}{:>9}{:>9}{:>11}", size.raw, size.gzip, size.brotli);
 }
 
 fn size_of(file: &Path) -> Result<Size> {
@@ -118,73 +142,11 @@ fn size_of(file: &Path) -> Result<Size> {
     Ok(Size { raw: bytes.len(), gzip: gzip.finish()?.len(), brotli: brotli.len() })
 }
 
-/// The file that a browser's `import 'omise-linked-accounts'` loads.
-fn browser_entry(package: &Path) -> Result<PathBuf> {
-    let text = fs::read_to_string(package.join("package.json")).context("cannot read the package's package.json")?;
-    let json: Value = serde_json::from_str(&text).context("cannot read the package's package.json")?;
-    let entry = json.pointer("/exports/.").and_then(resolve).context("the package has no entry for browsers")?;
-    Ok(package.join(entry.trim_start_matches("./")))
-}
-
-/// Follows the conditions that browsers and bundlers know.
-fn resolve(target: &Value) -> Option<&str> {
-    match target {
-        Value::String(file) => Some(file),
-        Value::Object(conditions) => {
-            ["browser", "import", "default"].iter().find_map(|name| resolve(conditions.get(*name)?))
-        }
-        _ => None,
-    }
-}
-
-/// A module with those that it imports at once; what it imports on demand does not count.
-fn closure(entry: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = BTreeSet::new();
-    let mut open = vec![entry.to_owned()];
-    while let Some(file) = open.pop() {
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let folder = file.parent().context("a module in no folder")?;
-        for name in static_imports(&text) {
-            if !name.starts_with("./") {
-                bail!("{} imports {name}, whose size is not known", file.display());
-            }
-            open.push(folder.join(name.trim_start_matches("./")));
-        }
-        files.insert(file);
-        open.retain(|file| !files.contains(file));
-    }
-    Ok(files.into_iter().collect())
-}
-
-/// Names after `from` or a bare `import` at the beginning of a statement.
-fn static_imports(text: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    for line in text.lines().map(str::trim) {
-        let name = if line.starts_with("import ") || line.starts_with("export ") || line.starts_with("} from ") {
-            line.rsplit_once("from ").map(|(_, name)| name).or_else(|| line.strip_prefix("import "))
-        } else {
-            None
-        };
-        let Some(name) = name else { continue };
-        let name = name.trim_end_matches(';');
-        let quoted = |quote| name.strip_prefix(quote).and_then(|name: &str| name.strip_suffix(quote));
-        names.extend(quoted('\'').or_else(|| quoted('"')));
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn imports_on_demand_do_not_count() {
-        let text = "import { a } from './a.js'\nimport \"./b.js\";\nexport { c } from './c.js';\nimport {\n  d,\n} from './d.js'\n\
-                    export const load = () => import('./later.js')\nconst from = 'from'\n";
-        assert_eq!(static_imports(text), ["./a.js", "./b.js", "./c.js", "./d.js"]);
-    }
 
     #[test]
     fn idle_time_is_not_start_up() {
@@ -198,13 +160,5 @@ mod tests {
         });
         assert!((busy(&profile).unwrap() - 2.0).abs() < 1e-9);
         assert!(busy(&json!({ "nodes": [], "samples": [] })).is_err());
-    }
-
-    #[test]
-    fn conditions_are_followed_to_a_file() {
-        let exports = json!({ "types": "./a.d.ts", "workerd": "./w.js", "browser": { "types": "./b.d.ts", "default": "./b.js" } });
-        assert_eq!(resolve(&exports), Some("./b.js"));
-        assert_eq!(resolve(&json!("./only.js")), Some("./only.js"));
-        assert_eq!(resolve(&json!({ "node": "./n.js" })), None);
     }
 }

@@ -161,7 +161,9 @@ impl Suite {
             }
             Self::Package => {
                 build::build(&[Product::Package])?;
-                vec![Run { name: "node --test, tarball", command: node_test("package", full)? }]
+                let mut command = node_test("package", full)?;
+                tools::in_browser(&mut command)?;
+                vec![Run { name: "node --test, tarball", command }]
             }
             Self::Browser => {
                 build::build(&Product::ALL)?;
@@ -197,7 +199,7 @@ fn js(test: &str) -> Result<Command> {
     let mut command = tools::cargo();
     command
         .args(["test", "--target", "wasm32-unknown-unknown", "--package", "omise-linked-accounts"])
-        .args(["--features", "js", "--test", test])
+        .args(["--features", "js,webhook", "--test", test])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools::wasm_bindgen_test_runner()?)
         .env("PATH", tools::path_with_node()?);
     Ok(command)
@@ -262,13 +264,9 @@ fn specs(folder: &str) -> Result<Vec<PathBuf>> {
 }
 
 fn playwright() -> Result<Command> {
-    let browser = tools::browser()?;
     let mut command = tools::node_command()?;
-    command
-        .arg(tools::node_program("playwright")?)
-        .args(["test", "--config", "tests/browser/playwright.config.ts"])
-        .env("CHROMIUM", browser.chromium)
-        .env("CHROMIUM_FLAGS", tools::CHROMIUM_FLAGS.join(" "));
+    command.arg(tools::node_program("playwright")?).args(["test", "--config", "tests/browser/playwright.config.ts"]);
+    tools::in_browser(&mut command)?;
     Ok(command)
 }
 

@@ -184,6 +184,12 @@ pub(crate) fn browser() -> Result<Browser> {
     find_browser().with_context(|| format!("{advice}\n  {INSTALL_BROWSER}"))
 }
 
+/// Says in a command's environment which browser it is to use, and how.
+pub(crate) fn in_browser(command: &mut Command) -> Result<()> {
+    command.env("CHROMIUM", browser()?.chromium).env("CHROMIUM_FLAGS", CHROMIUM_FLAGS.join(" "));
+    Ok(())
+}
+
 /// curl, which the Worker's documentation calls; installed like the browser.
 pub(crate) fn curl() -> Result<PathBuf> {
     if let Some(curl) = find_on_path(&["curl"]) {

@@ -1,0 +1,123 @@
+// Pages in which the package cannot be loaded, in a real browser: each is told why, and the next call tries again.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { join } from "node:path";
+import { after, before, suite, test } from "node:test";
+import type { Browser } from "@playwright/test";
+import { launch, policy, serveFolder } from "./browser.ts";
+import { Installed } from "./installed.ts";
+
+const WORKER = "http://127.0.0.1:9";
+
+const installed = new Installed();
+let browser: Browser;
+
+before(async () => {
+  writeFileSync(join(installed.package, "page.html"), "<!doctype html><title>Shop</title>");
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+});
+
+/** What the first use of an entry comes to, and the second, for which nothing is in the way any more. */
+async function tryTwice(
+  entry: string,
+  contentSecurityPolicy: string,
+  inTheWay: (path: string, response: ServerResponse) => boolean = () => false,
+): Promise<string[]> {
+  let broken = true;
+  const shop = await serveFolder(
+    installed.package,
+    contentSecurityPolicy,
+    (path, response) => broken && inTheWay(path, response),
+  );
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(`${shop.origin}/page.html`);
+    const reason = () =>
+      page.evaluate(async (name) => {
+        const entry = await import(`/${name}.js`);
+        const use: Record<string, () => Promise<unknown>> = {
+          index: () =>
+            entry
+              .createClient({ endpoint: "http://127.0.0.1:9", getToken: () => "token" })
+              .retrieve("nonsense"),
+          validate: () => entry.loadValidator(),
+          webhook: () => entry.verifyWebhook("", {}, "c2VjcmV0"),
+        };
+        return use[name]?.().then(
+          () => "loaded",
+          (error) => `${error.name} ${error.reason}`,
+        );
+      }, entry);
+    const first = await reason();
+    broken = false;
+    return [first ?? "", (await reason()) ?? ""];
+  } finally {
+    await context.close();
+    await shop.close();
+  }
+}
+
+for (const [entry, module, loaded] of [
+  ["index", "client", "LinkedAccountsError not_found"],
+  ["validate", "validate", "loaded"],
+  ["webhook", "webhook", "WebhookError header_missing"],
+] as const) {
+  suite(entry, () => {
+    const ours = policy(WORKER);
+    const wasm = `/wasm/${module}_bg.wasm`;
+
+    test("a policy without 'wasm-unsafe-eval'", async () => {
+      const reasons = await tryTwice(entry, ours.replace(" 'wasm-unsafe-eval'", ""));
+      assert.deepEqual(reasons, ["LoadError wasm_blocked", "LoadError wasm_blocked"]);
+    });
+
+    test("a page in the module's place, as servers have one for what they do not know", async () => {
+      const reasons = await tryTwice(entry, ours, (path, response) => {
+        if (path !== wasm) return false;
+        response.setHeader("Content-Type", "text/html; charset=utf-8");
+        response.end("<!doctype html><title>Shop</title>");
+        return true;
+      });
+      assert.deepEqual(reasons, ["LoadError wasm_wrong_type", loaded]);
+    });
+
+    test("no module, a broken connection, half of it, glue that does not come", async () => {
+      const bytes = readFileSync(join(installed.package, wasm));
+      for (const [path, answer] of [
+        [wasm, (response: ServerResponse) => response.writeHead(404).end()],
+        [wasm, (response: ServerResponse) => response.destroy()],
+        [
+          wasm,
+          (response: ServerResponse) => {
+            response.writeHead(200, { "Content-Type": "application/wasm", "Content-Length": bytes.length });
+            response.write(bytes.subarray(0, 1000), () => response.destroy());
+          },
+        ],
+        [`/wasm/${module}.js`, (response: ServerResponse) => response.writeHead(503).end()],
+      ] as const) {
+        const reasons = await tryTwice(entry, ours, (asked, response) => {
+          if (asked !== path) return false;
+          answer(response);
+          return true;
+        });
+        assert.deepEqual(reasons, ["LoadError load_failed", loaded], `${path} ${answer}`);
+      }
+    });
+
+    test("a module of a type that is not its own is one all the same", async () => {
+      const reasons = await tryTwice(entry, ours, (path, response) => {
+        if (path !== wasm) return false;
+        response.setHeader("Content-Type", "application/octet-stream");
+        response.end(readFileSync(join(installed.package, wasm)));
+        return true;
+      });
+      assert.deepEqual(reasons, [loaded, loaded]);
+    });
+  });
+}

@@ -1,0 +1,19 @@
+"use client";
+
+import * as client from "omise-linked-accounts";
+import { useEffect } from "react";
+import { journey } from "../journey.js";
+
+export function Visit() {
+  useEffect(() => {
+    (async () => {
+      const [validate, webhook] = await Promise.all([
+        import("omise-linked-accounts/validate"),
+        import("omise-linked-accounts/webhook"),
+      ]);
+      const shop = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+      document.documentElement.dataset.came = JSON.stringify(await journey(client, validate, webhook, shop));
+    })();
+  }, []);
+  return null;
+}
