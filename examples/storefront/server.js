@@ -21,8 +21,6 @@ import { SignJWT } from "jose";
  * @property {string} aud
  */
 
-/** @typedef {import("hono").Context<{ Variables: { customer: string } }>} Context */
-
 /** @type {Map<unknown, string>} */
 const customers = new Map([
   ["customer-malee", "Malee"],
@@ -31,8 +29,6 @@ const customers = new Map([
 
 // Cookies are shared by all ports of a host, so the name says whose it is.
 const COOKIE = "baan_cha_kratai_session";
-
-const MAX_ACCOUNTS = 50;
 
 /** @param {string} path */
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -51,7 +47,7 @@ function importMapHash(page) {
 
 /**
  * The JSON object of a request; what is not one reads as empty, and fails the route's own check.
- * @param {Context} c
+ * @param {import("hono").Context} c
  * @returns {Promise<Record<string, unknown>>}
  */
 async function readObject(c) {
@@ -69,18 +65,12 @@ export async function startStorefront({ port, workerUrl, session }) {
   const cookieSecret = randomBytes(32).toString("base64url");
   let url = "";
 
-  // Which links a customer has made here. A real shop keeps them in its own database, beside the customer. This
-  // is a convenience, not access control: the Worker decides who owns a link, so a made-up id shows nothing.
-  /** @type {Map<string, Set<string>>} */
-  const bankAccounts = new Map([...customers.keys()].map((id) => [String(id), new Set()]));
-
-  /** @param {Context} c */
+  /** @param {import("hono").Context} c */
   const signedIn = async (c) => {
     const customer = await getSignedCookie(c, cookieSecret, COOKIE);
     return customer && customers.has(customer) ? customer : null;
   };
 
-  /** @type {Hono<{ Variables: { customer: string } }>} */
   const app = new Hono();
 
   app.use(
@@ -143,39 +133,18 @@ export async function startStorefront({ port, workerUrl, session }) {
     return c.body(null, 204);
   });
 
-  for (const path of ["/token", "/bank-accounts", "/bank-accounts/*"]) {
-    app.use(path, async (c, next) => {
-      const customer = await signedIn(c);
-      if (!customer) return c.json({ error: "not signed in" }, 401);
-      c.set("customer", customer);
-      return next();
-    });
-  }
-
   app.post("/token", async (c) => {
+    const customer = await signedIn(c);
+    if (!customer) return c.json({ error: "not signed in" }, 401);
     const token = await new SignJWT()
       .setProtectedHeader({ alg: "HS256", typ: "JWT" })
       .setIssuer(session.iss)
       .setAudience(session.aud)
-      .setSubject(c.var.customer)
+      .setSubject(customer)
       .setIssuedAt()
       .setExpirationTime("5 minutes")
       .sign(tokenKey);
     return c.json({ token });
-  });
-
-  app.get("/bank-accounts", (c) => c.json({ ids: [...(bankAccounts.get(c.var.customer) ?? [])] }));
-  app.post("/bank-accounts", async (c) => {
-    const { id } = await readObject(c);
-    if (typeof id !== "string" || !/^[0-9a-z_]{1,64}$/.test(id)) return c.json({ error: "not an id" }, 400);
-    const ids = bankAccounts.get(c.var.customer);
-    if (ids && !ids.has(id) && ids.size >= MAX_ACCOUNTS) return c.json({ error: "too many accounts" }, 409);
-    ids?.add(id);
-    return c.body(null, 204);
-  });
-  app.delete("/bank-accounts/:id", (c) => {
-    bankAccounts.get(c.var.customer)?.delete(c.req.param("id"));
-    return c.body(null, 204);
   });
 
   // What a bundler would do for a real shop: the installed packages, under one path each.

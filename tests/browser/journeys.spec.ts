@@ -1,9 +1,10 @@
 // A customer links a bank account, end to end, in a real browser: three origins, the packed package, real workerd and D1.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { type BrowserContext, expect, type Page, type TestInfo, test } from "@playwright/test";
+import { type BrowserContext, expect, type Page, test } from "@playwright/test";
 import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
 import { Canary } from "./canary.ts";
+import { approve, camera, collectComplaints, leaveForBank, signIn } from "./journey.ts";
 
 const canary = new Canary();
 let stack: Stack;
@@ -27,6 +28,7 @@ test.afterEach(() => expect(complaints).toEqual([]));
 
 /** Feeds the canary with every answer that the browser gets, headers included. */
 function watch(context: BrowserContext): void {
+  collectComplaints(context, complaints);
   context.on("response", async (response) => {
     const origin = new URL(response.url()).origin;
     const part = new Map([
@@ -38,38 +40,12 @@ function watch(context: BrowserContext): void {
     // a redirect has no body
     canary.add(part ?? "elsewhere", await response.body().catch(() => ""));
   });
-  context.on("console", (message) => {
-    if (message.type() === "error" && !/status of 40[49]/.test(message.text()))
-      complaints.push(message.text());
-    canary.add("console", message.text());
-  });
-  context.on("weberror", (error) => complaints.push(String(error.error())));
-}
-
-function camera(page: Page, info: TestInfo) {
-  let step = 0;
-  const name = info.titlePath.slice(1).join("-").replaceAll(/\W+/g, "-");
-  return (what: string) =>
-    page.screenshot({ path: `target/screenshots/${name}-${++step}-${what}.png`, fullPage: true });
-}
-
-async function signIn(page: Page, customer: "malee" | "somchai"): Promise<void> {
-  await page.goto(stack.storefrontUrl);
-  await page.getByTestId(`customer-${customer}`).click();
-  await expect(page.getByTestId("link-button")).toBeVisible();
-}
-
-/** From the shop to the bank's page. */
-async function leaveForBank(page: Page, type: string): Promise<void> {
-  await page.getByTestId(`bank-${type}`).check();
-  await page.getByTestId("link-button").click();
-  await page.waitForURL(`${stack.sandboxUrl}/register?*`);
+  context.on("console", (message) => canary.add("console", message.text()));
 }
 
 async function linkAccount(page: Page, type: string): Promise<void> {
-  await leaveForBank(page, type);
-  await page.getByRole("button", { name: /approve/i }).click();
-  await expect(page.getByTestId("outcome")).toHaveAttribute("data-result", "linked");
+  await leaveForBank(page, stack, type);
+  await approve(page);
 }
 
 for (const [device, viewport] of [
@@ -83,10 +59,10 @@ for (const [device, viewport] of [
       const shoot = camera(page, info);
       await page.goto(stack.storefrontUrl);
       await shoot("shop");
-      await signIn(page, "malee");
+      await signIn(page, stack, "malee");
       await page.getByTestId("bank-direct_debit_kbank").check();
       await shoot("choose-bank");
-      await leaveForBank(page, "direct_debit_kbank");
+      await leaveForBank(page, stack, "direct_debit_kbank");
       await expect(page.getByText("Kasikornbank").first()).toBeVisible();
       await page.getByRole("radio").last().check();
       const digits = /(\d{4})\s*$/.exec(
@@ -119,20 +95,20 @@ for (const [device, viewport] of [
 
     test("decline", async ({ page }, info) => {
       const shoot = camera(page, info);
-      await signIn(page, "malee");
-      await leaveForBank(page, "direct_debit_scb");
+      await signIn(page, stack, "malee");
+      await leaveForBank(page, stack, "direct_debit_scb");
       await shoot("bank");
       await page.getByRole("button", { name: /decline/i }).click();
       await expect(page.getByTestId("outcome")).toHaveAttribute("data-result", "failed");
-      await expect(page.getByTestId("outcome")).toContainText("You declined");
+      await expect(page.getByTestId("outcome")).toContainText("declined at your bank");
       await shoot("declined");
     });
   });
 }
 
 test("come back in a new tab", async ({ page, context }, info) => {
-  await signIn(page, "malee");
-  await leaveForBank(page, "direct_debit_ktb");
+  await signIn(page, stack, "malee");
+  await leaveForBank(page, stack, "direct_debit_ktb");
   const registration = page.url();
   const tab = await context.newPage();
   await tab.goto(registration);
@@ -146,7 +122,7 @@ test("come back in a new tab", async ({ page, context }, info) => {
 });
 
 test("reload on the return page", async ({ page }, info) => {
-  await signIn(page, "malee");
+  await signIn(page, stack, "malee");
   await linkAccount(page, "direct_debit_bay");
   const words = await page.getByTestId("outcome").textContent();
   await page.reload();
@@ -156,7 +132,7 @@ test("reload on the return page", async ({ page }, info) => {
 });
 
 test("unlink by keyboard alone", async ({ page }) => {
-  await signIn(page, "somchai");
+  await signIn(page, stack, "somchai");
   await linkAccount(page, "direct_debit_scb");
   await page.goto(stack.storefrontUrl);
   const row = page.getByTestId("accounts").getByRole("listitem");
@@ -172,15 +148,15 @@ test("a second customer sees nothing of the first one's, and cannot use a return
   page,
   browser,
 }, info) => {
-  await signIn(page, "malee");
-  await leaveForBank(page, "direct_debit_kbank");
+  await signIn(page, stack, "malee");
+  await leaveForBank(page, stack, "direct_debit_kbank");
   const registration = page.url();
   const id = new URL(registration).searchParams.get("ref") ?? "";
 
   const other = await browser.newContext();
   watch(other);
   const somchai = await other.newPage();
-  await signIn(somchai, "somchai");
+  await signIn(somchai, stack, "somchai");
   await somchai.goto(registration);
   await somchai.getByRole("button", { name: /approve/i }).click();
   await expect(somchai.getByTestId("error")).toHaveAttribute("data-reason", "not_found");
@@ -210,7 +186,7 @@ test("a second customer sees nothing of the first one's, and cannot use a return
 
 test.describe("when the Worker cannot be reached", () => {
   test("the shop says so, and trying again works", async ({ page, context }, info) => {
-    await signIn(page, "malee");
+    await signIn(page, stack, "malee");
     await context.route(`${stack.workerUrl}/**`, (route) => route.abort("connectionrefused"));
     await page.getByTestId("bank-direct_debit_bay").check();
     await page.getByTestId("link-button").click();

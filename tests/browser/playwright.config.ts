@@ -15,6 +15,7 @@ export default defineConfig({
   forbidOnly: true,
   reporter: "list",
   timeout: 30_000,
+  expect: { timeout: 15_000 },
   use: {
     locale: "en-GB",
     timezoneId: "Asia/Bangkok",
@@ -22,6 +23,8 @@ export default defineConfig({
     launchOptions: {
       ...(CHROMIUM && { executablePath: CHROMIUM }),
       args: CHROMIUM_FLAGS.split(" "),
+      // Playwright takes it away, and every phone has it.
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
     },
   },
   projects: [

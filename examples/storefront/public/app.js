@@ -2,16 +2,16 @@
 
 import { links, returnUri } from "./links.js";
 import {
+  actionButton,
   announce,
-  api,
   bankOf,
-  banks,
   byId,
   clearError,
   digits,
   el,
   focusOn,
   reasonOf,
+  rememberBanks,
   showError,
   swatch,
   watchSession,
@@ -38,7 +38,7 @@ function statusOf({ status, confirmed_at }) {
 
 /** @param {LinkedAccount} account */
 function accountRow(account) {
-  const { name } = bankOf(account.type);
+  const { name, note } = bankOf(account.type);
   const row = el(
     "li",
     { class: "account", "data-testid": `account-${account.id}`, "data-status": account.status },
@@ -58,36 +58,52 @@ function accountRow(account) {
     button.addEventListener("click", () => askToUnlink(account, row));
     row.append(button);
   }
-  if (account.status === "deleted" && account.type === "direct_debit_ktb") {
-    row.append(el("p", { class: "note" }, "Krungthai also asks you to remove this shop in its own app."));
+  if (account.status === "pending") {
+    const replace = () => link(account.type, { replacePending: true });
+    row.append(
+      el(
+        "div",
+        { class: "actions account-actions" },
+        // `start` goes on where the customer left off.
+        actionButton({ label: "Continue", run: () => link(account.type) }),
+        actionButton({ label: "Start over", run: replace, quiet: true }),
+      ),
+    );
   }
+  if (account.status === "deleted" && note) row.append(el("p", { class: "note" }, note));
   return row;
 }
 
 // Each load has a number, so that a slow answer for one customer is not shown to the next.
 let currentLoad = 0;
 
+async function readAccounts() {
+  const waiting = await links.list({ status: "pending" });
+  // The list is what the Worker read last: the bank may have answered since.
+  const read = await Promise.all(waiting.data.map(({ id }) => links.retrieve(id)));
+  const linked = await links.list({ status: "successful", order: "reverse_chronological", limit: 100 });
+  return [...read.filter(({ status }) => status === "pending"), ...linked.data];
+}
+
 async function showAccounts() {
   const load = ++currentLoad;
   clearError();
   byId("no-accounts").hidden = true;
+  byId("link").hidden = true;
   list.replaceChildren();
   byId("accounts").setAttribute("aria-busy", "true");
   byId("loading").hidden = false;
   try {
-    const { ids } = await api("GET", "/bank-accounts");
-    const answers = await Promise.allSettled(ids.map((/** @type {string} */ id) => links.retrieve(id)));
+    const [accounts, banks] = await Promise.all([readAccounts(), links.banks()]);
     if (load !== currentLoad) return;
-    for (const answer of answers) if (answer.status === "fulfilled") list.append(accountRow(answer.value));
-    byId("no-accounts").hidden = ids.length > 0;
-    // An id that the Worker does not know as this customer's shows nothing. Any other failure is said once.
-    const failed = answers.find(
-      (answer) => answer.status === "rejected" && reasonOf(answer.reason) !== "not_found",
-    );
-    if (failed?.status === "rejected") throw failed.reason;
+    rememberBanks(banks);
+    list.append(...accounts.map(accountRow));
+    byId("no-accounts").hidden = accounts.length > 0;
+    showBanks(banks);
+    byId("link").hidden = false;
   } catch (error) {
     if (load === currentLoad) {
-      showError(byId("accounts"), "We could not load all your accounts", error, { retry: showAccounts });
+      showError(byId("accounts"), "We could not load your accounts", error, { retry: showAccounts });
     }
   } finally {
     if (load === currentLoad) {
@@ -124,8 +140,6 @@ async function unlink() {
     row.replaceWith(after);
     focusOn(after);
     announce(`${bankOf(account.type).name} is unlinked.`);
-    // Should the shop fail to forget the id, the next load says "Unlinked" again, which is true.
-    await api("DELETE", `/bank-accounts/${account.id}`).catch(() => {});
   } catch (error) {
     row.removeAttribute("aria-busy");
     showError(byId("accounts"), "We could not unlink this account", error, {
@@ -142,28 +156,25 @@ byId("unlink-cancel").addEventListener("click", () => dialog.close());
 
 // ---- Linking another account
 
-for (const [type, bank] of Object.entries(banks)) {
-  const attributes = {
-    type: "radio",
-    name: "type",
-    value: type,
-    required: "",
-    "data-testid": `bank-${type}`,
-  };
-  byId("banks").append(
-    el(
-      "label",
-      { class: "bank" },
-      swatch(type),
-      el("span", { class: "bank-name" }, bank.name, " ", el("span", { lang: "th" }, bank.thai)),
-      el("input", attributes),
-    ),
+/** @param {import("omise-linked-accounts").Bank[]} banks */
+function showBanks(banks) {
+  // "Try again" on the return page comes back with the same bank chosen.
+  const chosen = new FormData(form).get("type") ?? new URLSearchParams(location.search).get("bank");
+  byId("banks").replaceChildren(
+    ...banks.map(({ type, names }) => {
+      const input = el("input", {
+        type: "radio",
+        name: "type",
+        value: type,
+        required: "",
+        "data-testid": `bank-${type}`,
+      });
+      input.checked = type === chosen;
+      const name = el("span", { class: "bank-name" }, names.en, " ", el("span", { lang: "th" }, names.th));
+      return el("label", { class: "bank" }, swatch(type), name, input);
+    }),
   );
 }
-
-// "Try again" on the return page comes back with the same bank chosen.
-const wanted = new URLSearchParams(location.search).get("bank") ?? "";
-if (Object.hasOwn(banks, wanted)) form.elements.type.value = wanted;
 
 let busy = false;
 
@@ -189,31 +200,26 @@ async function link(type, options = {}) {
   } catch (error) {
     setBusy(null);
     announce("");
-    showLinkError(type, error);
+    showLinkError(type, options, error);
   }
 }
 
-/** @param {string} type @param {any} error */
-function showLinkError(type, error) {
-  const place = byId("link");
-  if (reasonOf(error) !== "already_pending") {
-    showError(place, "We could not start the link", error, { retry: () => link(type) });
-    return;
-  }
-  const bank = bankOf(type).name;
-  const uri = error.linkedAccount?.registration_uri;
+/** @param {string} type @param {{ replacePending?: boolean }} options @param {unknown} error */
+function showLinkError(type, options, error) {
+  const retry = () => link(type, options);
   /** @type {import("./shop.js").Action[]} */
-  const actions = [{ label: "Start over", run: () => link(type, { replacePending: true }), quiet: true }];
-  if (/^https?:\/\//.test(uri ?? "")) {
-    actions.unshift({ label: "Continue at the bank", run: () => location.assign(uri) });
+  const actions = [];
+  if (reasonOf(error) === "already_pending") {
+    // `start` goes on with the account that waits for the bank, but this one is not known yet: a moment later it is.
+    const replace = () => link(type, { replacePending: true });
+    actions.push({ label: "Try again", run: retry }, { label: "Start over", run: replace, quiet: true });
   }
-  const message = `You have already started to link an account at ${bank}, and the bank is waiting for you.`;
-  showError(place, "Already started", error, { message, actions });
+  showError(byId("link"), "We could not start the link", error, { retry, actions });
 }
 
 form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
   event.preventDefault();
-  void link(form.elements.type.value);
+  void link(String(new FormData(form).get("type")));
 });
 
 // ---- The page
@@ -222,7 +228,8 @@ form.addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
 function show(customer, changed) {
   clearError();
   setBusy(null);
-  byId("accounts").hidden = byId("link").hidden = customer === null;
+  byId("accounts").hidden = customer === null;
+  byId("link").hidden = true;
   currentLoad += 1;
   list.replaceChildren();
   if (!customer) return;
@@ -231,8 +238,3 @@ function show(customer, changed) {
 }
 
 await watchSession(show);
-
-// Back from the bank with the Back button, a browser may show this very page again, busy button and all.
-addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
-});

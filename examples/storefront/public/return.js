@@ -4,7 +4,6 @@ import { links } from "./links.js";
 import {
   actionButton,
   announce,
-  api,
   bankOf,
   byId,
   clearError,
@@ -12,21 +11,10 @@ import {
   el,
   focusOn,
   reasonOf,
+  rememberBanks,
   showError,
   watchSession,
 } from "./shop.js";
-
-/** @typedef {import("omise-linked-accounts").LinkedAccount} LinkedAccount */
-
-// Failure codes are an open list; what is not here gets the bank's own message.
-/** @type {Record<string, string>} */
-const failures = {
-  registration_rejected: "You declined the request at your bank.",
-  invalid_account: "Your bank cannot use that account for direct debit. Another account may work.",
-  failed_processing: "Your bank could not finish the request. It may work in a few minutes.",
-  rate_limit_exceeded: "Your bank is very busy. It may work in a few minutes.",
-  timeout: "Your bank took too long to answer. It may work in a few minutes.",
-};
 
 /** @param {string} href @param {string} label @param {boolean} [quiet] */
 const linkTo = (href, label, quiet) => el("a", { href, class: quiet ? "button quiet" : "button" }, label);
@@ -50,8 +38,9 @@ function showOutcome(result, title, text, next) {
   announce(`${title}. ${words.textContent}`);
 }
 
-/** @param {LinkedAccount} account @param {string} result */
-function showResult(account, result) {
+/** @param {import("omise-linked-accounts").Outcome} outcome */
+function showResult(outcome) {
+  const { account, result } = outcome;
   const { name, short } = bankOf(account.type);
   const again = `/?bank=${encodeURIComponent(account.type)}`;
   if (result === "linked") {
@@ -62,14 +51,11 @@ function showResult(account, result) {
     ];
     showOutcome(result, "Your account is linked", text, [linkTo("/", "Back to the shop")]);
   } else if (result === "failed") {
-    const why =
-      failures[account.failure_code ?? ""] ?? account.failure_message ?? "Your bank gave no reason.";
-    showOutcome(
-      result,
-      "Nothing was linked",
-      [why, " No money has moved."],
-      [linkTo(again, "Try again"), linkTo("/", "Back to the shop", true)],
-    );
+    const text = [outcome.userMessage, " No money has moved."];
+    showOutcome(result, "Nothing was linked", text, [
+      linkTo(again, "Try again"),
+      linkTo("/", "Back to the shop", true),
+    ]);
   } else if (result === "expired") {
     const text = [`The request at ${name} was not finished in time, so nothing was linked.`];
     showOutcome(result, "That took too long", text, [
@@ -97,11 +83,10 @@ async function finish() {
   byId("outcome").hidden = false;
   showOutcome("checking", "Checking with your bank…", ["Please keep this page open for a moment."], []);
   try {
-    const outcome = await links.resume();
-    // Before anything is shown: once the page says "linked", the shop remembers it.
-    if (outcome?.result === "linked") await api("POST", "/bank-accounts", { id: outcome.account.id });
+    // The outcome is told even where the banks' names do not come.
+    const [outcome] = await Promise.all([links.resume(), links.banks().then(rememberBanks, () => {})]);
     if (run !== currentRun) return;
-    if (outcome) showResult(outcome.account, outcome.result);
+    if (outcome) showResult(outcome);
     else
       showOutcome(
         "none",
@@ -119,10 +104,7 @@ function showFailure(error) {
   byId("outcome").hidden = true;
   announce("");
   if (reasonOf(error) === "not_found") {
-    const message =
-      "Another customer of this shop started it, or it is too old. If that was you, sign out, and sign in as the " +
-      "customer who went to the bank.";
-    showError(byId("errors"), "This return belongs to another customer’s sign-in", error, { message });
+    showError(byId("errors"), "This return belongs to another customer’s sign-in", error);
   } else {
     showError(byId("errors"), "We could not check with your bank", error, { retry: finish });
   }

@@ -1,25 +1,28 @@
 // What both pages share: the shop's own backend, its words, and a few lines of DOM.
 
-import { LinkedAccountsError } from "omise-linked-accounts";
+import { isLinkedAccountsError } from "omise-linked-accounts";
 
 /** @typedef {import("omise-linked-accounts").LinkedAccount} LinkedAccount */
 /** @typedef {{ label: string, run: () => unknown, quiet?: boolean }} Action */
 
-/** @type {Record<string, { name: string, short: string, thai: string }>} */
-export const banks = {
-  direct_debit_kbank: { name: "Kasikornbank", short: "KBANK", thai: "ธนาคารกสิกรไทย" },
-  direct_debit_scb: { name: "Siam Commercial Bank", short: "SCB", thai: "ธนาคารไทยพาณิชย์" },
-  direct_debit_ktb: { name: "Krungthai Bank", short: "KTB", thai: "ธนาคารกรุงไทย" },
-  direct_debit_bay: { name: "Bank of Ayudhya (Krungsri)", short: "BAY", thai: "ธนาคารกรุงศรีอยุธยา" },
-};
+/** @type {Map<string, import("omise-linked-accounts").Bank>} */
+const banks = new Map();
 
-/** A type may be newer than this page. @param {string} type */
-export const bankOf = (type) => banks[type] ?? { name: "Your bank", short: "BANK", thai: "" };
+/** The shop's banks are those that its Worker has. @param {import("omise-linked-accounts").Bank[]} list */
+export function rememberBanks(list) {
+  for (const bank of list) banks.set(bank.type, bank);
+}
 
-class SignedOut extends Error {}
+/** An account may be at a bank that the shop has no more. @param {string} type */
+export function bankOf(type) {
+  const bank = banks.get(type);
+  return { name: bank?.names.en ?? "Your bank", short: bank?.short_code ?? "BANK", note: bank?.note?.en };
+}
 
-/** The package may hand our own error on as the cause of its own. @param {any} error */
-const isSignedOut = (error) => error instanceof SignedOut || error?.cause instanceof SignedOut;
+/** What went wrong between the page and the shop's own backend, in words for the customer. */
+class ShopError extends Error {
+  signedOut = false;
+}
 
 /**
  * Asks the shop's own backend.
@@ -31,10 +34,12 @@ export async function api(method, path, body) {
   const headers = { "Content-Type": "application/json" };
   const options = { method, headers, body: body === undefined ? null : JSON.stringify(body) };
   const response = await fetch(path, options).catch(() => {
-    throw new Error("The shop cannot be reached. Please check your connection.");
+    throw new ShopError("The shop cannot be reached. Please check your connection.");
   });
-  if (response.status === 401) throw new SignedOut("You are signed out. Please sign in again.");
-  if (!response.ok) throw new Error(`The shop could not do that just now (${response.status}).`);
+  if (response.status === 401) {
+    throw Object.assign(new ShopError("You are signed out. Please sign in again."), { signedOut: true });
+  }
+  if (!response.ok) throw new ShopError(`The shop could not do that just now (${response.status}).`);
   return response.status === 204 ? null : response.json();
 }
 
@@ -92,22 +97,28 @@ export function focusOn(node) {
 }
 
 /** @param {unknown} error */
-export const reasonOf = (error) => (error instanceof LinkedAccountsError ? error.reason : "unknown");
+export const reasonOf = (error) => (isLinkedAccountsError(error) ? error.reason : "unknown");
 
 /**
  * Shows an error where it happened. There is one at a time on a page.
  * @param {HTMLElement} place
  * @param {string} title
- * @param {unknown} error
- * @param {{ message?: string, retry?: () => unknown, actions?: Action[] }} [options]
+ * @param {any} error
+ * @param {{ retry?: () => unknown, actions?: Action[] }} [options]
  */
-export function showError(place, title, error, { message, retry, actions = [] } = {}) {
+export function showError(place, title, error, { retry, actions = [] } = {}) {
   clearError();
-  const known = error instanceof LinkedAccountsError ? error : null;
-  const text = message ?? (error instanceof Error ? error.message : "Something unexpected went wrong.");
+  const known = isLinkedAccountsError(error) ? error : null;
+  // What `getToken` throws is the cause of the package's own error, and the shop knows better what it means.
+  const own = [error, error?.cause].find((cause) => cause instanceof ShopError);
+  const text = own?.message ?? known?.userMessage ?? "Something unexpected went wrong.";
   const buttons = [...actions];
-  if (isSignedOut(error)) buttons.unshift({ label: "Sign in again", run: () => location.reload() });
+  const reload = () => location.reload();
+  if (own?.signedOut) buttons.unshift({ label: "Sign in again", run: reload });
   else if (retry && (known?.retryable ?? true)) buttons.unshift({ label: "Try again", run: retry });
+  // Some browsers never ask again for a script that did not come.
+  if (known?.name === "LoadError" && known.retryable)
+    buttons.push({ label: "Load the page again", run: reload, quiet: true });
   const box = el(
     "div",
     { class: "error", role: "alert", "data-testid": "error", "data-reason": reasonOf(error) },
@@ -162,5 +173,14 @@ export async function watchSession(show) {
   for (const button of document.querySelectorAll("[data-customer]")) {
     button.addEventListener("click", () => change("POST", button.getAttribute("data-customer") ?? ""));
   }
-  update((await api("GET", "/session")).customer, false);
+  const check = async () => update((await api("GET", "/session")).customer, false);
+  await check();
+  byId("starting").remove();
+  // Back from the bank with the Back button, a browser may show this very page again, as it was left.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) checkAgain();
+  });
+  function checkAgain() {
+    check().catch((error) => showError(byId("errors"), "That did not work", error, { retry: checkAgain }));
+  }
 }
