@@ -1179,7 +1179,7 @@ test("C10: pages of the configured origins read the answers, and no others", asy
     for (const { what, status, cors } of await all({ Origin: origin })) {
       const shown = {
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "X-Request-Id, Retry-After, Idempotent-Replayed",
+        "access-control-expose-headers": "X-Request-Id, Retry-After, Idempotent-Replayed, Date",
       };
       const preflight = {
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Prefer",
@@ -1265,7 +1265,7 @@ test("C11: whatever headers a preflight asks for, it is told the same four", asy
     "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Prefer",
     "access-control-allow-methods": "GET, POST, DELETE",
     "access-control-allow-origin": SHOP,
-    "access-control-expose-headers": "X-Request-Id, Retry-After, Idempotent-Replayed",
+    "access-control-expose-headers": "X-Request-Id, Retry-After, Idempotent-Replayed, Date",
     "access-control-max-age": "7200",
   };
   const db = await worker.db();

@@ -7,8 +7,8 @@ export default [
     row: "C13",
     removes: "asks whether an address is on the shop's list",
     file: "src/create_request.rs",
-    find: "policy.return_uris.as_ref().is_some_and(|allowed| !allowed.allows(&uri))",
-    replace: "false",
+    find: "Some(list) if !list.allows(&uri) =>",
+    replace: "Some(list) if false && !list.allows(&uri) =>",
   },
   {
     row: "C13",
@@ -446,7 +446,7 @@ export default [
     row: "C25",
     removes: "refuses fields that a create does not have",
     file: "src/create_request.rs",
-    find: 'strangers.push(Issue::new(&name, IssueCode::UnknownField, "not a field of this request"));',
+    find: "strangers.push(Issue::new(&name, IssueCode::UnknownField, Words::NotAField));",
     replace: "",
   },
   {

@@ -75,7 +75,7 @@ export default [
     row: "C28",
     removes: "leaves an identity number that is refused out of the answer",
     file: "src/create_request.rs",
-    find: 'Issue::new("citizen_id", IssueCode::Invalid, e.to_string())',
+    find: 'Issue::new("citizen_id", IssueCode::Invalid, Words::CitizenId(e))',
     replace: 'Issue::new("citizen_id", IssueCode::Invalid, format!("{e}: {text}"))',
   },
   {
