@@ -67,10 +67,7 @@ export class Calls {
 
   /** @param {any} params @param {Options} options @returns {Promise<LinkedAccount>} */
   async create(params, { signal, idempotencyKey }) {
-    const body = await this.#body(params, idempotencyKey);
-    return this.#together(`create ${idempotencyKey} ${body}`, signal, (signal) =>
-      this.#create(body, idempotencyKey, signal),
-    );
+    return this.#createTogether(await this.#body(params, idempotencyKey), idempotencyKey, signal);
   }
 
   /** @param {any} params @param {Options} options @returns {Promise<LinkedAccount>} */
@@ -80,7 +77,7 @@ export class Calls {
     }
     const body = await this.#body(params, idempotencyKey);
     return this.#together(`start ${idempotencyKey} ${body}`, signal, async (signal) => {
-      const create = () => this.create(params, { signal, ...(idempotencyKey && { idempotencyKey }) });
+      const create = () => this.#createTogether(body, idempotencyKey, signal);
       /** @param {any} error @returns {LinkedAccount} */
       const waiting = (error) => {
         if (error.reason === "already_pending" && error.linkedAccount?.registration_uri) {
@@ -170,6 +167,18 @@ export class Calls {
     const { type, citizen_id, metadata, replace_pending } = wire;
     const return_uri = this.#glue.returnUri(wire.return_uri);
     return JSON.stringify({ type, return_uri, citizen_id, metadata, replace_pending });
+  }
+
+  /**
+   * @param {string} body
+   * @param {string | undefined} idempotencyKey
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<LinkedAccount>}
+   */
+  #createTogether(body, idempotencyKey, signal) {
+    return this.#together(`create ${idempotencyKey} ${body}`, signal, (signal) =>
+      this.#create(body, idempotencyKey, signal),
+    );
   }
 
   /**
