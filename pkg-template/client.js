@@ -6,6 +6,9 @@ import { InvalidRequestError, isLinkedAccountsError, LinkedAccountsError, Networ
 import reasons from "./reasons.js";
 import { faults, issue, issues, wireName } from "./validator.js";
 
+export { validatorLoader } from "./validator.js";
+export { words } from "./words.js";
+
 /** @typedef {import("./index.d.ts").LinkedAccount} LinkedAccount */
 /** @typedef {import("./index.d.ts").CreateOptions} Options */
 
@@ -359,7 +362,7 @@ export class Calls {
       signal?.throwIfAborted();
       if (isLinkedAccountsError(cause)) throw cause;
       if (cause === LATE) throw new NetworkError("timeout");
-      throw new NetworkError(isOffline() ? "offline" : "network_failed", cause);
+      throw new NetworkError(isOffline() ? "offline" : "network_failed", { cause });
     }
   }
 
@@ -376,7 +379,7 @@ export class Calls {
       cause = error;
     }
     // the shop's own backend is as far away
-    if (isOffline()) throw new NetworkError("offline", cause);
+    if (isOffline()) throw new NetworkError("offline", { cause });
     throw new LinkedAccountsError("token_unavailable", { cause });
   }
 

@@ -22,21 +22,33 @@ const CALLS = Object.entries({
 const LINK_STATE = "link_state";
 const HISTORY_KEY = "omise-linked-accounts";
 
+const loadCode = onFirstUse(() =>
+  import("./client.js").catch((cause) => {
+    throw new LoadError("load_failed", { cause });
+  }),
+);
+
+/**
+ * @param {Load} load
+ * @returns {typeof import("./index.d.ts").loadValidator}
+ */
+export function validatorFactory(load) {
+  return async (options) => (await loadCode()).validatorLoader(load)(options);
+}
+
 /**
  * @param {Load} loadGlue
  * @returns {typeof import("./index.d.ts").createClient}
  */
 export function clientFactory(loadGlue) {
-  const loadCode = onFirstUse(() => imported(import("./client.js")));
-
   return function createClient({ endpoint, getToken, fetch, locale, onEvent }) {
     if (typeof endpoint !== "string" || !/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(endpoint)) {
       throw new TypeError(
-        "createClient: expected endpoint to be the Worker's address, such as https://links.shop.example",
+        "createClient: expected endpoint, the Worker's address, such as https://links.shop.example",
       );
     }
     if (typeof getToken !== "function") {
-      throw new TypeError("createClient: expected getToken to be a function that gives a session token");
+      throw new TypeError("createClient: expected getToken, a function that gives a session token");
     }
 
     /** @param {import("./index.d.ts").ClientEvent} event */
@@ -51,10 +63,11 @@ export function clientFactory(loadGlue) {
     const load = onFirstUse(async () => {
       // many a browser never tries an import again that failed once
       if (isOffline()) throw new NetworkError("offline");
-      catalogue = () => import("./words.js").then(({ words }) => words(locale)).catch(() => undefined);
+      const code = loadCode();
+      catalogue = () => code.then(({ words }) => words(locale)).catch(() => undefined);
       // at once, so that there are words where the network is what fails next
       void catalogue();
-      const [{ Calls }, glue] = await Promise.all([loadCode(), loadGlue()]);
+      const [{ Calls }, glue] = await Promise.all([code, loadGlue()]);
       return new Calls({ endpoint: endpoint.replace(/\/+$/, ""), getToken, fetch, catalogue, emit }, glue);
     });
 
@@ -89,25 +102,6 @@ export function clientFactory(loadGlue) {
     ]);
     return Object.freeze(Object.fromEntries(calls));
   };
-}
-
-/**
- * @param {Load} load
- * @returns {typeof import("./index.d.ts").loadValidator}
- */
-export function validatorFactory(load) {
-  return async (options) => (await imported(import("./validator.js"))).validatorLoader(load)(options);
-}
-
-/**
- * @template T
- * @param {Promise<T>} module
- * @returns {Promise<T>}
- */
-function imported(module) {
-  return module.catch((cause) => {
-    throw new LoadError("load_failed", cause);
-  });
 }
 
 /**
@@ -160,9 +154,9 @@ function takeLinkState() {
   if (typeof location === "undefined" || typeof history === "undefined") return null;
   const url = new URL(location.href);
   const linkState = url.searchParams.get(LINK_STATE);
-  const state = typeof history.state === "object" ? history.state : null;
+  const state = Object(history.state);
   if (linkState === null) {
-    const kept = state?.[HISTORY_KEY];
+    const kept = state[HISTORY_KEY];
     return typeof kept === "string" ? { linkState: kept, fresh: false } : null;
   }
   // the other parameters stay as they are written

@@ -49,7 +49,7 @@ export class NetworkError extends LinkedAccountsError {
   readonly name: "NetworkError";
   readonly reason: "offline" | "network_failed" | "timeout";
 
-  constructor(reason: NetworkError["reason"], cause?: unknown);
+  constructor(reason: NetworkError["reason"], details?: ErrorDetails);
 }
 
 /** The package could not be loaded; the message says what to do. The next call tries again. */
@@ -57,7 +57,7 @@ export class LoadError extends LinkedAccountsError {
   readonly name: "LoadError";
   readonly reason: "load_failed" | "wasm_blocked" | "wasm_wrong_type";
 
-  constructor(reason: LoadError["reason"], cause?: unknown);
+  constructor(reason: LoadError["reason"], details?: ErrorDetails);
 }
 
 /** Whether a value is a {@link LinkedAccountsError}, be it of another copy of this package. */

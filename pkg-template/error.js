@@ -12,7 +12,7 @@ export class LinkedAccountsError extends Error {
    */
   constructor(reason, details = {}) {
     const [code, retryable, message] = (Object.hasOwn(reasons, reason) && reasons[reason]) || [];
-    super(details.message ?? message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(details.message ?? message, details);
     this.code = details.code ?? code ?? "internal_error";
     this.reason = reason;
     this.status = details.status;
@@ -28,19 +28,9 @@ export class LinkedAccountsError extends Error {
 
 export class InvalidRequestError extends LinkedAccountsError {}
 
-export class NetworkError extends LinkedAccountsError {
-  /** @param {import("./error.d.ts").NetworkError["reason"]} reason @param {unknown} [cause] */
-  constructor(reason, cause) {
-    super(reason, { cause });
-  }
-}
+export class NetworkError extends LinkedAccountsError {}
 
-export class LoadError extends LinkedAccountsError {
-  /** @param {import("./error.d.ts").LoadError["reason"]} reason @param {unknown} [cause] */
-  constructor(reason, cause) {
-    super(reason, { cause });
-  }
-}
+export class LoadError extends LinkedAccountsError {}
 
 // on the prototypes, as built-in errors have it; written out, since bundlers shorten the names of classes
 for (const [name, { prototype }] of Object.entries({

@@ -33,14 +33,22 @@ export async function glueWith(importGlue, findModule) {
   try {
     [glue, found] = await Promise.all([importGlue(), findModule()]);
   } catch (cause) {
-    throw cause instanceof LoadError ? cause : new LoadError("load_failed", cause);
+    throw cause instanceof LoadError ? cause : new LoadError("load_failed", { cause });
   }
   try {
-    await glue.default({ module_or_path: found });
+    // the name by which every module calls its glue
+    const imports = { "./glue_bg.js": glue };
+    /** What comes of bytes, or of a module. @type {any} */
+    const running = await (found instanceof Response
+      ? WebAssembly.instantiateStreaming(found, imports)
+      : WebAssembly.instantiate(found, imports));
+    const { exports } = running.instance ?? running;
+    glue.__wbg_set_wasm(exports);
+    exports.__wbindgen_start();
   } catch (cause) {
     // every engine's words name the directive or the policy
     const blocked = /unsafe-eval|content security policy|\bcsp\b/i.test(String(cause));
-    throw new LoadError(blocked ? "wasm_blocked" : "load_failed", cause);
+    throw new LoadError(blocked ? "wasm_blocked" : "load_failed", { cause });
   }
   return glue;
 }
@@ -53,13 +61,14 @@ export async function glueWith(importGlue, findModule) {
  */
 export async function fetchModule(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new LoadError("load_failed", new Error(`${response.status} ${url}`));
-  if (/^application\/wasm\b/i.test(response.headers.get("Content-Type") ?? "")) return response;
+  if (!response.ok) throw new Error(`${response.status} ${url}`);
+  const type = response.headers.get("Content-Type");
+  // the one type, to the letter, that engines take while it arrives
+  if (type === "application/wasm") return response;
   // of another type: a module all the same, or the page that a server has for addresses that it does not know
   const bytes = await response.arrayBuffer();
-  const magic = new Uint8Array(bytes, 0, Math.min(4, bytes.byteLength));
-  if (String.fromCharCode(...magic) !== "\0asm") {
-    throw new LoadError("wasm_wrong_type", new Error(`${response.headers.get("Content-Type")} ${url}`));
+  if (new TextDecoder().decode(bytes.slice(0, 4)) !== "\0asm") {
+    throw new LoadError("wasm_wrong_type", { cause: new Error(`${type} ${url}`) });
   }
   return bytes;
 }

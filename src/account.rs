@@ -1,6 +1,7 @@
 //! The linked account itself.
 
-use std::fmt;
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 

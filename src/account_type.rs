@@ -1,6 +1,7 @@
 //! The type of a linked account: which bank it is at.
 
-use std::fmt;
+use alloc::{boxed::Box, string::String};
+use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -1,6 +1,7 @@
 //! What Omise says when it refuses or fails.
 
-use std::{error::Error, fmt};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::{error::Error, fmt};
 
 use serde::Serialize;
 

@@ -3,7 +3,8 @@
 //! A derived reader is compiled for each type and each source of JSON, some 15 KB for an account. This one is compiled once
 //! for each source, and what it kept is read value by value.
 
-use std::fmt;
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
 
 use serde::{
     Deserializer,

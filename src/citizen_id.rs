@@ -1,6 +1,7 @@
 //! The account holder's identity number.
 
-use std::{error::Error, fmt};
+use alloc::boxed::Box;
+use core::{error::Error, fmt};
 
 /// A Thai citizen id (13 digits with a check digit) or, for foreigners, a passport number: 5 to 20 of `[0-9A-Za-z]`.
 ///

@@ -2,6 +2,8 @@
 //!
 //! Source: Omise "Linked Account Object API", "Create a linked account object".
 
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+
 use crate::{
     AccountType, CitizenId, CitizenIdError, DecodeRequestError, LinkedAccount, Metadata, Method, RawMetadata, Request,
     ResponseError, ReturnUri, attributes::Attributes, response,
@@ -111,10 +113,10 @@ fn decode_form(body: &[u8]) -> Result<Fields, DecodeRequestError> {
         if slot.replace(value).is_some() { Err(TWICE) } else { Ok(()) }
     }
 
-    std::str::from_utf8(body).map_err(|_| DecodeRequestError("the body is not UTF-8"))?;
+    core::str::from_utf8(body).map_err(|_| DecodeRequestError("the body is not UTF-8"))?;
     let mut fields = Fields::default();
     let mut citizen = None;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = alloc::collections::BTreeSet::new();
     for (name, value) in form_urlencoded::parse(body) {
         let Some((base, bracketed)) = name.split_once('[') else {
             match &*name {

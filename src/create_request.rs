@@ -1,5 +1,7 @@
 //! What a customer's page may ask the Worker to create.
 
+use alloc::{boxed::Box, vec::Vec};
+
 use crate::{
     AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Metadata, ReturnUri, ReturnUriError, ReturnUriPolicy,
     ValidationError,
@@ -65,7 +67,10 @@ impl CreateRequest {
     /// # Errors
     ///
     /// [`ValidationError`] with every issue at once, in the order of the fields above, unknown fields last.
-    pub fn validate(json: Json, policy: &CreatePolicy) -> Result<Self, ValidationError> {
+    pub fn validate<S>(json: Json<S>, policy: &CreatePolicy) -> Result<Self, ValidationError>
+    where
+        S: AsRef<str> + Into<Box<str>>,
+    {
         let members = match json {
             Json::Object(members) => members,
             other => return Err(wrong_type("", "an object", &other).into()),
@@ -73,7 +78,8 @@ impl CreateRequest {
         let mut fields = Fields::default();
         let mut strangers = Vec::new();
         for (name, value) in members {
-            let slot = match name.as_str() {
+            let name = name.as_ref();
+            let slot = match name {
                 "type" => &mut fields.account_type,
                 "return_uri" => &mut fields.return_uri,
                 "citizen_id" => &mut fields.citizen_id,
@@ -81,7 +87,7 @@ impl CreateRequest {
                 "replace_pending" => &mut fields.replace_pending,
                 _ if strangers.len() >= ValidationError::MAX_ISSUES => continue,
                 _ => {
-                    strangers.push(Issue::new(&name, IssueCode::UnknownField, Words::NotAField));
+                    strangers.push(Issue::new(name, IssueCode::UnknownField, Words::NotAField));
                     continue;
                 }
             };
@@ -90,12 +96,12 @@ impl CreateRequest {
 
         let mut issues = Vec::new();
         let account_type = fields.account_type.text("type", true, &mut issues).and_then(|text| {
-            let account_type = AccountType::from(text.as_str());
+            let account_type = AccountType::from(text.as_ref());
             let enabled = policy.types.as_ref().is_none_or(|types| types.contains(&account_type));
             if account_type.is_direct_debit() && enabled {
                 return Some(account_type);
             }
-            issues.push(Issue::new("type", IssueCode::NotSupported, Words::OneOf(policy.types().to_vec())));
+            refuse(&mut issues, "type", IssueCode::NotSupported, Words::OneOf(policy.types().to_vec()));
             None
         });
         let return_uri = fields.return_uri.text("return_uri", true, &mut issues).and_then(|text| {
@@ -103,12 +109,12 @@ impl CreateRequest {
                 Some(list) if !list.allows(&uri) => Err((IssueCode::NotAllowed, Words::NotOnTheList)),
                 _ => Ok(uri),
             };
-            let found = well_formed(&text).and_then(listed);
-            found.map_err(|(code, words)| issues.push(Issue::new("return_uri", code, words))).ok()
+            let found = well_formed(text.as_ref()).and_then(listed);
+            found.map_err(|(code, words)| refuse(&mut issues, "return_uri", code, words)).ok()
         });
         let citizen_id = fields.citizen_id.text("citizen_id", false, &mut issues).and_then(|text| {
-            let parsed = CitizenId::parse(&text);
-            parsed.map_err(|e| issues.push(Issue::new("citizen_id", IssueCode::Invalid, Words::CitizenId(e)))).ok()
+            let parsed = CitizenId::parse(text.as_ref());
+            parsed.map_err(|e| refuse(&mut issues, "citizen_id", IssueCode::Invalid, Words::CitizenId(e))).ok()
         });
         let metadata = fields.metadata.take("metadata", &mut issues).map_or_else(Metadata::new, |json| match json {
             Json::Object(entries) => check_metadata(entries, &mut issues),
@@ -139,39 +145,50 @@ impl CreateRequest {
 }
 
 /// The values found for each field: none, one, or more than allowed.
-#[derive(Default)]
-struct Fields {
-    account_type: Field,
-    return_uri: Field,
-    citizen_id: Field,
-    metadata: Field,
-    replace_pending: Field,
+struct Fields<S> {
+    account_type: Field<S>,
+    return_uri: Field<S>,
+    citizen_id: Field<S>,
+    metadata: Field<S>,
+    replace_pending: Field<S>,
 }
 
-#[derive(Default)]
-struct Field(Option<Json>, bool);
+impl<S> Default for Fields<S> {
+    fn default() -> Self {
+        let field = || Field(None, false);
+        Self {
+            account_type: field(),
+            return_uri: field(),
+            citizen_id: field(),
+            metadata: field(),
+            replace_pending: field(),
+        }
+    }
+}
 
-impl Field {
-    fn push(&mut self, value: Json) {
+struct Field<S>(Option<Json<S>>, bool);
+
+impl<S: AsRef<str>> Field<S> {
+    fn push(&mut self, value: Json<S>) {
         self.1 |= self.0.replace(value).is_some();
     }
 
     /// The one value; `None` where there is none, it is null, or there are several.
-    fn take(self, name: &str, issues: &mut Vec<Issue>) -> Option<Json> {
+    fn take(self, name: &str, issues: &mut Vec<Issue>) -> Option<Json<S>> {
         if self.1 {
-            issues.push(Issue::new(name, IssueCode::Duplicate, Words::FieldTwice));
+            refuse(issues, name, IssueCode::Duplicate, Words::FieldTwice);
             return None;
         }
-        self.0.filter(|value| *value != Json::Null)
+        self.0.filter(|value| !matches!(value, Json::Null))
     }
 
-    fn text(self, name: &str, required: bool, issues: &mut Vec<Issue>) -> Option<String> {
+    fn text(self, name: &str, required: bool, issues: &mut Vec<Issue>) -> Option<S> {
         let twice = self.1;
         match self.take(name, issues) {
-            Some(Json::String(text)) if !(required && text.is_empty()) => Some(text),
+            Some(Json::String(text)) if !(required && text.as_ref().is_empty()) => Some(text),
             None if !required || twice => None,
             None | Some(Json::String(_)) => {
-                issues.push(Issue::new(name, IssueCode::Required, Words::FieldMissing));
+                refuse(issues, name, IssueCode::Required, Words::FieldMissing);
                 None
             }
             Some(other) => {
@@ -182,7 +199,12 @@ impl Field {
     }
 }
 
-fn wrong_type(field: &str, expected: &'static str, found: &Json) -> Issue {
+#[inline(never)]
+fn refuse(issues: &mut Vec<Issue>, field: &str, code: IssueCode, words: Words) {
+    issues.push(Issue::new(field, code, words));
+}
+
+fn wrong_type<S>(field: &str, expected: &'static str, found: &Json<S>) -> Issue {
     Issue::new(field, IssueCode::WrongType, Words::WrongType { expected, found: found.kind() })
 }
 
@@ -195,7 +217,10 @@ pub(crate) fn well_formed(text: &str) -> Result<ReturnUri, (IssueCode, Words)> {
     if uri.has_link_state() { Err((IssueCode::Reserved, Words::OwnLinkState)) } else { Ok(uri) }
 }
 
-fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Metadata {
+fn check_metadata<S>(entries: Vec<(S, Json<S>)>, issues: &mut Vec<Issue>) -> Metadata
+where
+    S: AsRef<str> + Into<Box<str>>,
+{
     let mut kept: Vec<(Box<str>, Scalar)> = Vec::new();
     let mut chars = 2;
     for (name, value) in entries {
@@ -204,38 +229,47 @@ fn check_metadata(entries: Vec<(String, Json)>, issues: &mut Vec<Issue>) -> Meta
         if chars > CreateRequest::MAX_METADATA_CHARS || issues.len() >= ValidationError::MAX_ISSUES {
             break;
         }
-        // put together by hand: whatever formats brings the formatter to the browser
-        let field = ["metadata.", &name].concat();
-        let mut refuse = |code, words: Words| issues.push(Issue::new(&field, code, words));
-        if name.starts_with(Metadata::RESERVED_PREFIX) {
-            refuse(IssueCode::Reserved, Words::NameReserved);
-        } else if !Metadata::is_name(&name) {
-            refuse(IssueCode::Invalid, Words::NameForm);
-        } else if kept.iter().any(|(other, _)| **other == *name) {
-            refuse(IssueCode::Duplicate, Words::NameTwice);
-        } else {
-            let scalar = match value {
-                Json::String(text) => Scalar::String(text.into()),
-                Json::Bool(value) => Scalar::Bool(value),
-                Json::Number(Some(number)) => Scalar::Number(number),
-                Json::Number(None) => {
-                    refuse(IssueCode::Invalid, Words::NumberInexact);
-                    continue;
-                }
-                other => {
-                    issues.push(wrong_type(&field, "a string, number or boolean", &other));
-                    continue;
-                }
-            };
-            chars += entry_chars(&name, &scalar) + usize::from(!kept.is_empty());
-            kept.push((name.into(), scalar));
+        match check_entry(name.as_ref(), value, &kept) {
+            Ok(scalar) => {
+                chars += entry_chars(name.as_ref(), &scalar) + usize::from(!kept.is_empty());
+                kept.push((name.into(), scalar));
+            }
+            // put together by hand: whatever formats brings the formatter to the browser
+            Err((code, words)) => refuse(issues, &["metadata.", name.as_ref()].concat(), code, words),
         }
     }
     if chars > CreateRequest::MAX_METADATA_CHARS {
         let words = Words::TooManyChars(CreateRequest::MAX_METADATA_CHARS);
-        issues.push(Issue::new("metadata", IssueCode::TooLong, words));
+        refuse(issues, "metadata", IssueCode::TooLong, words);
     }
     Metadata::from_checked(kept)
+}
+
+/// The value of an entry of metadata, beside those that were kept.
+fn check_entry<S: Into<Box<str>>>(
+    name: &str,
+    value: Json<S>,
+    kept: &[(Box<str>, Scalar)],
+) -> Result<Scalar, (IssueCode, Words)> {
+    if name.starts_with(Metadata::RESERVED_PREFIX) {
+        return Err((IssueCode::Reserved, Words::NameReserved));
+    }
+    if !Metadata::is_name(name) {
+        return Err((IssueCode::Invalid, Words::NameForm));
+    }
+    if kept.iter().any(|(other, _)| **other == *name) {
+        return Err((IssueCode::Duplicate, Words::NameTwice));
+    }
+    match value {
+        Json::String(text) => Ok(Scalar::String(text.into())),
+        Json::Bool(value) => Ok(Scalar::Bool(value)),
+        Json::Number(Some(number)) => Ok(Scalar::Number(number)),
+        Json::Number(None) => Err((IssueCode::Invalid, Words::NumberInexact)),
+        other => {
+            let words = Words::WrongType { expected: "a string, number or boolean", found: other.kind() };
+            Err((IssueCode::WrongType, words))
+        }
+    }
 }
 
 #[cfg(test)]

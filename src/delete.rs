@@ -2,6 +2,8 @@
 //!
 //! Source: Omise "Linked Account Object API", "Delete a linked account object".
 
+use alloc::vec::Vec;
+
 use crate::{IdError, LinkedAccount, LinkedAccountId, Method, Request, ResponseError, response, retrieve};
 
 /// The request that unlinks an account. Only a `successful` account can be unlinked; Omise answers 400 to others.

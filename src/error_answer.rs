@@ -1,5 +1,7 @@
 //! The one shape of the Worker's errors.
 
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
 use serde::Serialize;
 
 use crate::{Issue, Reason};

@@ -1,6 +1,7 @@
 //! The id of a linked account.
 
-use std::{error::Error, fmt, str::FromStr};
+use alloc::{boxed::Box, string::String};
+use core::{error::Error, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 

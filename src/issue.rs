@@ -1,6 +1,7 @@
 //! What is wrong with an input, field by field.
 
-use std::{borrow::Cow, error::Error, fmt};
+use alloc::{borrow::Cow, string::String, vec, vec::Vec};
+use core::{error::Error, fmt};
 
 use serde::{Serialize, Serializer};
 

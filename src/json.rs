@@ -1,6 +1,7 @@
 //! JSON as a stranger sends it.
 
-use std::{error::Error, fmt};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::{error::Error, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -12,7 +13,7 @@ use crate::Number;
 /// A JSON value from outside, before any rule is applied: members keep their order and their duplicates, so that the rules
 /// can name them.
 ///
-/// An array's elements are dropped, since nothing that we read is an array.
+/// An array's elements are dropped, since nothing that we read is an array. Texts are held as `S`: parsed JSON owns them.
 ///
 /// Caps: [`Json::MAX_LEN`] bytes; 128 levels of nesting, by `serde_json`; and so at most 52,428 members, as each takes five
 /// bytes (`"":0,`). Work is linear in the text.
@@ -25,7 +26,7 @@ use crate::Number;
 /// # Ok::<(), omise_linked_accounts::JsonError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json {
+pub enum Json<S = String> {
     /// `null`
     Null,
     /// `true` or `false`
@@ -33,11 +34,11 @@ pub enum Json {
     /// A number; `None` where JavaScript could not carry it without loss.
     Number(Option<Number>),
     /// A string.
-    String(String),
+    String(S),
     /// An array, its elements dropped.
     Array,
     /// An object.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(S, Json<S>)>),
 }
 
 impl Json {
@@ -56,7 +57,9 @@ impl Json {
         }
         serde_json::from_slice(bytes).map_err(|e| JsonError(Cause::Syntax { line: e.line(), column: e.column() }))
     }
+}
 
+impl<S> Json<S> {
     /// What this is, as a sentence can name it: `a string`, `an object`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

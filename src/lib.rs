@@ -42,6 +42,10 @@
 //! disagree it is strict in what it sends and tolerant in what it reads.
 
 #![forbid(unsafe_code)]
+// The standard library's panics take three kilobytes of a module for the browser.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
 
 mod account;
 mod account_type;

@@ -1,6 +1,7 @@
 //! The secret that ties a return from the bank to the customer who left.
 
-use std::{error::Error, fmt};
+use alloc::string::String;
+use core::{error::Error, fmt};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 

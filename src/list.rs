@@ -4,6 +4,12 @@
 //!
 //! Source: Omise "Pagination and lists".
 
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{

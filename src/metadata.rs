@@ -1,6 +1,7 @@
 //! What a shop may attach to a linked account.
 
-use std::{error::Error, fmt};
+use alloc::{boxed::Box, string::ToString, vec::Vec};
+use core::{error::Error, fmt};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -88,7 +89,7 @@ impl Metadata {
 
     /// Whether form encoding, which writes `metadata[name]`, can carry the name.
     pub(crate) fn is_name(name: &str) -> bool {
-        !name.is_empty() && !name.contains(['[', ']'])
+        !name.is_empty() && !name.bytes().any(|b| matches!(b, b'[' | b']'))
     }
 
     /// Builds metadata from entries whose names are known to differ and whose size the caller checks.
@@ -108,12 +109,14 @@ pub(crate) fn entry_chars(name: &str, value: &Scalar) -> usize {
 
 /// The characters of a JSON string with its quotes: `\"`, `\\` and the five short escapes take two, other controls six.
 fn string_chars(text: &str) -> usize {
-    let escaped = |c: char| match c {
-        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
-        '\0'..='\u{1f}' => 6,
+    let escaped = |b: u8| match b {
+        b'"' | b'\\' | 0x8 | b'\t' | b'\n' | 0xc | b'\r' => 2,
+        0..=0x1f => 6,
+        // not the first byte of a character
+        0x80..=0xbf => 0,
         _ => 1,
     };
-    2 + text.chars().map(escaped).sum::<usize>()
+    2 + text.bytes().map(escaped).sum::<usize>()
 }
 
 impl Serialize for Metadata {
@@ -198,7 +201,7 @@ impl Number {
 
     fn is_exact(value: f64) -> bool {
         #[allow(clippy::cast_precision_loss)] // 2⁵³ − 1 is exact in an f64
-        let safe = value.fract() != 0.0 || value.abs() <= Self::MAX_SAFE_INTEGER as f64;
+        let safe = value % 1.0 != 0.0 || value.abs() <= Self::MAX_SAFE_INTEGER as f64;
         value.is_finite() && safe
     }
 

@@ -1,6 +1,6 @@
 //! Test and live mode.
 
-use std::fmt;
+use core::fmt;
 
 /// Which of Omise's two worlds a key or an object belongs to; neither sees the other's objects.
 ///

@@ -1,6 +1,6 @@
 //! When to ask again about an account that is still pending.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use crate::Status;
 

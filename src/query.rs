@@ -1,6 +1,7 @@
 //! Reading a query string by one rule: each name at most once, unknown names refused.
 
-use std::{borrow::Cow, str::FromStr};
+use alloc::{borrow::Cow, format, vec, vec::Vec};
+use core::str::FromStr;
 
 use crate::{Issue, IssueCode, Order, Timestamp, ValidationError};
 

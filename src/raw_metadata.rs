@@ -1,6 +1,7 @@
 //! Metadata as it was read.
 
-use std::{collections::BTreeSet, fmt};
+use alloc::{borrow::ToOwned, boxed::Box, collections::BTreeSet, string::String, vec::Vec};
+use core::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,

@@ -1,6 +1,6 @@
 //! Our own words for what can go wrong.
 
-use std::fmt;
+use core::fmt;
 
 use serde::{Serialize, Serializer};
 
@@ -224,21 +224,17 @@ impl Reason {
                 "load_failed",
                 0,
                 true,
-                "the package could not be loaded; check that its files are served beside the script, the .wasm file too, and that \
-                 connect-src lets the page fetch it",
+                "the package could not be loaded; check that all its files are served, the .wasm too, and that connect-src allows it",
             ),
             Self::WasmBlocked => (
                 "wasm_blocked",
                 0,
                 false,
-                "the page's Content-Security-Policy does not let WebAssembly be compiled; add 'wasm-unsafe-eval' to script-src",
+                "Content-Security-Policy blocks WebAssembly; add 'wasm-unsafe-eval' to script-src",
             ),
-            Self::WasmWrongType => (
-                "wasm_wrong_type",
-                0,
-                true,
-                "something else came in the .wasm file's place; serve the file itself, as application/wasm",
-            ),
+            Self::WasmWrongType => {
+                ("wasm_wrong_type", 0, true, "not a .wasm file; serve the file itself, as application/wasm")
+            }
         }
     }
 

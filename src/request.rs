@@ -1,6 +1,7 @@
 //! A request to Omise, without the socket.
 
-use std::{error::Error, fmt};
+use alloc::{borrow::ToOwned, string::String};
+use core::{error::Error, fmt};
 
 /// Where Omise's API is.
 ///

@@ -1,6 +1,7 @@
 //! Reading and writing answers, whatever the endpoint.
 
-use std::{error::Error, fmt};
+use alloc::vec::Vec;
+use core::{error::Error, fmt};
 
 use serde::Serialize;
 

@@ -2,6 +2,8 @@
 //!
 //! Source: Omise "Linked Account Object API", "Retrieve a linked account object".
 
+use alloc::{format, vec::Vec};
+
 use crate::{IdError, LinkedAccount, LinkedAccountId, Method, Request, ResponseError, response};
 
 /// The request that reads an account.

@@ -1,6 +1,6 @@
 //! Whether to send a request to Omise again, and when.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use crate::Method;
 

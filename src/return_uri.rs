@@ -1,6 +1,12 @@
 //! Where the customer comes back to, and which such addresses an operator allows.
 
-use std::{borrow::Cow, error::Error, fmt};
+use alloc::{
+    borrow::{Cow, ToOwned},
+    format,
+    string::String,
+    vec::Vec,
+};
+use core::{error::Error, fmt};
 
 use fluent_uri::Uri;
 
@@ -53,7 +59,7 @@ impl ReturnUri {
             _ => return Err(ReturnUriError::Scheme),
         };
         let authority = uri.authority.ok_or(ReturnUriError::Syntax)?;
-        if authority.contains('@') {
+        if authority.bytes().any(|b| b == b'@') {
             return Err(ReturnUriError::UserInfo);
         }
         if uri.fragment.is_some() {
@@ -80,8 +86,9 @@ impl ReturnUri {
             out.push_str(part);
         }
         if let Some(port) = port {
-            let number: u16 = port.parse().map_err(|_| ReturnUriError::Port)?;
-            if number == 0 || port.starts_with('0') {
+            // digits, or nothing
+            let number = port.bytes().fold(0_u32, |n, digit| n.saturating_mul(10).saturating_add((digit & 0xf).into()));
+            if number == 0 || number > 65_535 || port.starts_with('0') {
                 return Err(ReturnUriError::Port);
             }
             if number != default_port {
@@ -96,7 +103,7 @@ impl ReturnUri {
         if let Some(query) = uri.query {
             out.push('?');
             out.push_str(query);
-            link_state = query.split('&').any(is_link_state);
+            link_state = query.as_bytes().split(|b| *b == b'&').any(is_link_state);
         }
         // an empty path has become `/`
         if out.len() > Self::MAX_LEN {
@@ -159,11 +166,12 @@ impl ReturnUri {
     pub fn strip_link_state(text: &str) -> Cow<'_, str> {
         let (before, fragment) = text.find('#').map_or((text, ""), |at| text.split_at(at));
         let Some((start, query)) = before.split_once('?') else { return text.into() };
-        if !query.split('&').any(is_link_state) {
+        let is_ours = |pair: &&str| is_link_state(pair.as_bytes());
+        if !query.split('&').any(|pair| is_ours(&pair)) {
             return text.into();
         }
         let mut out = start.to_owned();
-        for (i, pair) in query.split('&').filter(|pair| !is_link_state(pair)).enumerate() {
+        for (i, pair) in query.split('&').filter(|pair| !is_ours(pair)).enumerate() {
             out.push(if i == 0 { '?' } else { '&' });
             out.push_str(pair);
         }
@@ -187,18 +195,19 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Option<Self> {
-        let (rest, fragment) = match text.split_once('#') {
+        let (rest, fragment) = match cut(text, b'#') {
             Some((rest, fragment)) => (rest, Some(fragment)),
             None => (text, None),
         };
-        let (rest, query) = match rest.split_once('?') {
+        let (rest, query) = match cut(rest, b'?') {
             Some((rest, query)) => (rest, Some(query)),
             None => (rest, None),
         };
-        let (scheme, rest) = rest.split_once(':')?;
+        let (scheme, rest) = cut(rest, b':')?;
         let (authority, path) = match rest.strip_prefix("//") {
             Some(rest) => {
-                let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
+                let end = rest.bytes().position(|b| b == b'/').unwrap_or(rest.len());
+                let (authority, path) = rest.split_at_checked(end)?;
                 (Some(authority), path)
             }
             None => (None, rest),
@@ -207,26 +216,36 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// What is before and after the first such byte. Here and below texts are taken as bytes, all of them ASCII by now: the searches
+/// for a `char` would bring a kilobyte to the browser.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|b| b == at)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// Host and port of an authority without user info; only a host in brackets has colons of its own.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+    let host = |at: usize| Some((authority.get(..at)?, authority.get(at + 1..)?));
+    match authority.bytes().rposition(|b| b == b':').and_then(host) {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     }
 }
 
 /// Whether a `name=value` of a query, whose syntax has been checked, has the name `link_state`.
-fn is_link_state(pair: &str) -> bool {
-    let mut name = pair.bytes().take_while(|b| *b != b'=');
-    let mut decoded = std::iter::from_fn(|| {
+fn is_link_state(pair: &[u8]) -> bool {
+    let mut name = pair.iter().copied().take_while(|b| *b != b'=');
+    let mut bytes = core::iter::from_fn(|| {
         let byte = name.next()?;
-        if byte != b'%' {
-            return Some(byte);
-        }
-        let mut digit = || char::from(name.next()?).to_digit(16);
-        u8::try_from(digit()? * 16 + digit()?).ok()
+        if byte == b'%' { decoded(name.next()?, name.next()?) } else { Some(byte) }
     });
-    LinkState::PARAMETER.bytes().all(|byte| decoded.next() == Some(byte)) && decoded.next().is_none()
+    LinkState::PARAMETER.bytes().all(|byte| bytes.next() == Some(byte)) && bytes.next().is_none()
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn decoded(high: u8, low: u8) -> Option<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 enum HostKind {
@@ -239,24 +258,31 @@ fn classify(host: &str) -> Option<HostKind> {
     if host == "[::1]" || host == "localhost" {
         return Some(HostKind::Loopback);
     }
-    let label = |l: &str| {
-        !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    let labels = || host.as_bytes().split(|b| *b == b'.');
+    let label = |l: &[u8]| {
+        !l.is_empty() && l.len() <= 63 && l.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
     };
     // an empty last label is a trailing dot
-    if host.len() > 253 || !host.split('.').all(label) {
+    if host.len() > 253 || !labels().all(label) {
         return None;
     }
-    let last = host.rsplit('.').next()?;
+    let last = labels().next_back()?;
     // WHATWG reads a host as an IPv4 address when its last label is a number (octal and hexadecimal too)
-    if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
+    if last.iter().all(u8::is_ascii_digit) || last.starts_with(b"0x") {
         // four decimal numbers without leading zeros: the one form that all read alike
-        let octet = |l: &str| l.parse::<u8>().is_ok() && (l == "0" || !l.starts_with('0'));
-        let canonical = host.split('.').count() == 4 && host.split('.').all(octet);
+        let octet = |l: &[u8]| match l {
+            [a] => a.is_ascii_digit(),
+            [b'1'..=b'9', b] => b.is_ascii_digit(),
+            [b'1', b, c] | [b'2', b @ b'0'..=b'4', c] => b.is_ascii_digit() && c.is_ascii_digit(),
+            [b'2', b'5', c] => (b'0'..=b'5').contains(c),
+            _ => false,
+        };
+        let canonical = labels().count() == 4 && labels().all(octet);
         let kind = if host.starts_with("127.") { HostKind::Loopback } else { HostKind::Other };
         return canonical.then_some(kind);
     }
     // punycode that is not valid is read by some parsers and refused by others; a plain label is enough
-    if host.split('.').any(|l| l.starts_with("xn--")) {
+    if labels().any(|l| l.starts_with(b"xn--")) {
         return None;
     }
     Some(HostKind::Other)
@@ -264,10 +290,13 @@ fn classify(host: &str) -> Option<HostKind> {
 
 /// Whether a path has no dot segment and no encoded slash, backslash, dot or control, which parsers treat differently.
 fn path_is_plain(path: &str) -> bool {
-    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
-    let encoded = path.split('%').skip(1).any(|rest| {
-        let byte = rest.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        byte.is_none_or(|b| b < 0x20 || b == 0x7f || matches!(b, b'/' | b'\\' | b'.' | b'%'))
+    let path = path.as_bytes();
+    let dots = path.split(|b| *b == b'/').any(|segment| matches!(segment, b"." | b".."));
+    let encoded = path.split(|b| *b == b'%').skip(1).any(|rest| match rest {
+        [high, low, ..] => {
+            decoded(*high, *low).is_none_or(|b| b < 0x20 || b == 0x7f || matches!(b, b'/' | b'\\' | b'.' | b'%'))
+        }
+        _ => true,
     });
     !dots && !encoded
 }

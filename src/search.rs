@@ -5,7 +5,13 @@
 //!
 //! Source: Omise "Search API"; "Search query and filters".
 
-use std::collections::BTreeMap;
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -101,8 +107,8 @@ impl Created {
     }
 }
 
-impl std::fmt::Display for Created {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Created {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}..{}", self.first, self.last) }
     }
 }
@@ -117,8 +123,8 @@ impl Day {
     }
 }
 
-impl std::fmt::Display for Day {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Day {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let time = self.0.to_string();
         f.write_str(time.split_once('T').map_or(&time, |(day, _)| day))
     }

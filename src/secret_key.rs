@@ -1,6 +1,7 @@
 //! The Omise secret key.
 
-use std::{error::Error, fmt};
+use alloc::{boxed::Box, format, string::String};
+use core::{error::Error, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use subtle::ConstantTimeEq;

@@ -1,6 +1,7 @@
 //! The status of a linked account.
 
-use std::fmt;
+use alloc::{boxed::Box, string::String};
+use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

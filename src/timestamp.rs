@@ -1,6 +1,7 @@
 //! Points in time as Omise writes them.
 
-use std::{error::Error, fmt};
+use alloc::string::String;
+use core::{error::Error, fmt};
 
 use chrono::{DateTime, Datelike as _, Timelike as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

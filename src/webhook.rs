@@ -10,7 +10,8 @@
 //! Source: Omise "Webhooks", section on signatures: `Omise-Signature` is the lower-case hexadecimal HMAC-SHA256 of
 //! `<Omise-Signature-Timestamp>.<raw body>`, keyed with the Base64-decoded webhook secret; comma-separated while secrets rotate.
 
-use std::{error::Error, fmt};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::{error::Error, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};

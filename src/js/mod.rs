@@ -24,3 +24,10 @@ pub use webhook::verify;
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+/// Without the standard library's, which has three kilobytes of words that nobody would read. (A request's has it: `gloo-net` does.)
+#[cfg(all(target_arch = "wasm32", not(feature = "js")))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}

@@ -1,6 +1,7 @@
 //! What is sent to the Worker, and when it is asked again.
 
-use std::time::Duration;
+use alloc::{borrow::ToOwned, string::String};
+use core::time::Duration;
 
 use gloo_net::http::{Method, RequestBuilder};
 use wasm_bindgen::prelude::*;

@@ -1,5 +1,7 @@
 //! Whether Omise sent it, for a shop's backend.
 
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
 use wasm_bindgen::prelude::*;
 
 use crate::{

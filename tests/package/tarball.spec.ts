@@ -241,8 +241,8 @@ InvalidRequestError true true true bad_request invalid_request undefined false r
 InvalidRequestError true true true bad_request invalid_request undefined false  false true
 LinkedAccountsError true true true not_found not_found undefined false  false true
 NetworkError true true true internal_error network_failed undefined true  true true
-TypeError createClient: expected endpoint to be the Worker's address
-TypeError createClient: expected getToken to be a function that gives a session token`.trim(),
+TypeError createClient: expected endpoint
+TypeError createClient: expected getToken`.trim(),
     );
   });
 

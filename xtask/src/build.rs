@@ -202,8 +202,7 @@ fn package() -> Result<()> {
             fs::create_dir_all(folder.join("wasm")).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         for (name, feature) in MODULES {
-            generate(name, feature, &folder.join("wasm"))?;
-            move_types(name, &folder.join("wasm"), &types.join("wasm"))?;
+            generate(name, feature, &folder.join("wasm"), &types.join("wasm"))?;
         }
         texts::write(&folder, &types)?;
         copy_folder(&root().join("pkg-template"), &folder)?;
@@ -221,27 +220,37 @@ fn package() -> Result<()> {
     })
 }
 
-/// Compiles the core with a feature for JavaScript into a folder: module and glue.
-fn generate(name: &str, feature: &str, folder: &Path) -> Result<()> {
-    let wasm = compile_core(feature)?;
-    quietly(
-        Command::new(tools::wasm_bindgen()?)
-            .args(["--target", "web", "--omit-default-module-path"])
-            .args(["--out-name", name, "--out-dir"])
-            .args([folder, &wasm]),
-    )?;
-    optimise(&folder.join(format!("{name}_bg.wasm")), &names(name))
-}
-
-/// Moves what wasm-bindgen declares out of the package: the package's own declarations are written by hand, but those of the
-/// generated code let `tsc` check its entries.
-fn move_types(name: &str, package: &Path, types: &Path) -> Result<()> {
+/// Compiles the core with a feature for JavaScript into a folder: module and glue; the glue's declarations go to another.
+///
+/// As for a bundler: glue that loads its module by itself weighs a kilobyte more, and `pkg-template/loading.js` does it better.
+fn generate(name: &str, feature: &str, folder: &Path, types: &Path) -> Result<()> {
     // As workerd and bundlers that follow it import the file; wasm-bindgen declares what is within it.
     const MODULE: &str = "declare const module: WebAssembly.Module;\nexport default module;\n";
-    fs::rename(package.join(format!("{name}.d.ts")), types.join(format!("{name}.d.ts")))
-        .context("cannot move the generated declarations")?;
-    fs::remove_file(package.join(format!("{name}_bg.wasm.d.ts")))
-        .context("cannot remove the declarations of the module")?;
+    // Entries that are evaluated twice, as development servers do, share their glue: it stays with the first instance, whose
+    // memory it knows.
+    const ASSIGN: &str = "wasm = val;";
+    const SET: &str = "export function __wbg_set_wasm(exports: WebAssembly.Exports): void;\n";
+
+    let wasm = compile_core(feature)?;
+    let generated = root().join("target/xtask/glue");
+    quietly(
+        Command::new(tools::wasm_bindgen()?)
+            // Every module calls its glue by this name.
+            .args(["--target", "bundler", "--out-name", "glue", "--out-dir"])
+            .args([&generated, &wasm]),
+    )?;
+    optimise(&generated.join("glue_bg.wasm"), &names(name))?;
+    let copy =
+        |from: &str, to: PathBuf| fs::copy(generated.join(from), to).with_context(|| format!("cannot copy {from}"));
+    copy("glue_bg.wasm", folder.join(format!("{name}_bg.wasm")))?;
+    let glue = fs::read_to_string(generated.join("glue_bg.js")).context("cannot read glue_bg.js")?;
+    if glue.matches(ASSIGN).count() != 1 {
+        bail!("glue_bg.js must hold {ASSIGN} once");
+    }
+    fs::write(folder.join(format!("{name}.js")), glue.replace(ASSIGN, "wasm ??= val;"))
+        .context("cannot write the glue")?;
+    let declared = fs::read_to_string(generated.join("glue.d.ts")).context("cannot read glue.d.ts")?;
+    fs::write(types.join(format!("{name}.d.ts")), declared + SET).context("cannot declare the glue")?;
     fs::write(types.join(format!("{name}_bg.d.wasm.ts")), MODULE).context("cannot declare the module")
 }
 
