@@ -4,51 +4,81 @@ import { words } from "./words.js";
 
 /** @typedef {{ issues: Record<string, string> } | undefined} Catalogue */
 
-/** What the Worker calls the parameters of `create`, where it is not what this package calls them. */
-const WIRE_NAMES = new Map([
-  ["returnUri", "return_uri"],
-  ["citizenId", "citizen_id"],
-  ["replacePending", "replace_pending"],
-]);
+/** What the Worker calls the parameters of `create`, where it is not what this package calls them. @type {Record<string, string>} */
+const WIRE_NAMES = {
+  // not what every object has
+  __proto__: /** @type {any} */ (null),
+  returnUri: "return_uri",
+  citizenId: "citizen_id",
+  replacePending: "replace_pending",
+};
 
 /** @param {string} name */
-export const wireName = (name) => WIRE_NAMES.get(name) ?? name;
+export const wireName = (name) => WIRE_NAMES[name] ?? name;
 
 /**
- * The parameters of `create`, taken apart and written into one text for Rust (`src/js/fields.rs` says how): what JSON would have of
- * them. `undefined` where they are no object.
+ * What is wrong with the parameters of `create`, as Rust says it: field and code, one after the other.
  *
+ * The three texts that most forms have cross as they are; the other parameters are taken apart and written into one text
+ * (`src/js/fields.rs` says how): what JSON would have of them.
+ *
+ * @param {{ validateCreate(given: number, others: string, type: string, returnUri: string, citizenId: string): string | undefined }} glue
  * @param {unknown} params
- * @returns {string | undefined}
+ * @returns {string[]}
  */
-function takeApart(params) {
-  if (typeof params !== "object" || params === null || Array.isArray(params)) return undefined;
-  let text = "";
-  for (const name of Object.keys(params)) {
-    const value = /** @type {Record<string, unknown>} */ (params)[name];
-    if (value === undefined) continue;
-    const kind = kindOf(value);
-    if (kind !== "o") {
-      text += member(wireName(name), kind, value);
-      continue;
-    }
-    // a function has no members that JSON would have
-    const inner = typeof value === "object" ? Object.entries(/** @type {object} */ (value)) : [];
-    const members = inner.filter(([, value]) => value !== undefined);
-    text += `o${wireName(name).length},${members.length},${wireName(name)}`;
-    for (const [name, value] of members) text += member(name, kindOf(value), value);
+export function faults(glue, params) {
+  if (typeof params !== "object" || params === null || Array.isArray(params)) {
+    return list(glue.validateCreate(0, "", "", "", ""));
   }
-  return text;
+  // which arguments stand for something, a bit each
+  let given = 1;
+  let type = "";
+  let returnUri = "";
+  let citizenId = "";
+  /** @type {unknown[]} */
+  const others = [];
+  for (const key of Object.keys(params)) {
+    const name = wireName(key);
+    const value = /** @type {Record<string, unknown>} */ (params)[key];
+    if (value === undefined) continue;
+    if (name === "type" && typeof value === "string" && !(given & 2)) {
+      given |= 2;
+      type = value;
+    } else if (name === "return_uri" && typeof value === "string" && !(given & 4)) {
+      given |= 4;
+      returnUri = value;
+    } else if (name === "citizen_id" && typeof value === "string" && !(given & 8)) {
+      given |= 8;
+      citizenId = value;
+    } else {
+      write(others, name, value, true);
+    }
+  }
+  return list(glue.validateCreate(given, others.join(""), type, returnUri, citizenId));
 }
 
+/** @param {string | undefined} lines */
+const list = (lines) => lines?.split("\n") ?? [];
+
 /**
+ * @param {unknown[]} parts is added to, and joined in the end: a text that was put together bit by bit is read slowly
  * @param {string} name
- * @param {string} kind
  * @param {unknown} value
+ * @param {boolean} [deep] whether its members matter
  */
-function member(name, kind, value) {
+function write(parts, name, value, deep = false) {
+  const kind = kindOf(value);
+  if (kind === "o" && deep) {
+    const members = /** @type {Record<string, unknown>} */ (value);
+    // a function has no members that JSON would have
+    const keys = typeof value === "object" ? Object.keys(members) : [];
+    const names = keys.filter((key) => members[key] !== undefined);
+    parts.push(kind, name.length, ",", names.length, ",", name);
+    for (const name of names) write(parts, name, members[name]);
+    return;
+  }
   const text = kind === "s" || kind === "n" ? String(value) : "";
-  return `${kind}${name.length},${text.length},${name}${text}`;
+  parts.push(kind, name.length, ",", text.length, ",", name, text);
 }
 
 /** @param {unknown} value */
@@ -99,17 +129,6 @@ export function validator(glue, catalogue) {
     checkCitizenId: (/** @type {string} */ text) =>
       check("citizen_id", typeof text === "string" ? glue.checkCitizenId(text) : "wrong_type"),
   });
-}
-
-/**
- * What is wrong with the parameters of `create`, as Rust says it: field and code, one after the other.
- *
- * @param {{ validateCreate(members?: string): string | undefined }} glue
- * @param {unknown} params
- * @returns {string[]}
- */
-export function faults(glue, params) {
-  return glue.validateCreate(takeApart(params))?.split("\n") ?? [];
 }
 
 /**

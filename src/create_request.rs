@@ -1,12 +1,12 @@
 //! What a customer's page may ask the Worker to create.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
-    AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Metadata, ReturnUri, ReturnUriError, ReturnUriPolicy,
-    ValidationError,
+    AccountType, CitizenId, CreateParams, Issue, IssueCode, Json, Kind, Metadata, ReturnUri, ReturnUriError,
+    ReturnUriPolicy, ValidationError,
     issue::Words,
-    metadata::{Scalar, entry_chars},
+    metadata::{Scalar, string_chars},
 };
 
 /// What an operator lets customers create, beyond what the API itself demands.
@@ -67,80 +67,104 @@ impl CreateRequest {
     /// # Errors
     ///
     /// [`ValidationError`] with every issue at once, in the order of the fields above, unknown fields last.
-    pub fn validate<S>(json: Json<S>, policy: &CreatePolicy) -> Result<Self, ValidationError>
-    where
-        S: AsRef<str> + Into<Box<str>>,
-    {
-        let members = match json {
-            Json::Object(members) => members,
-            other => return Err(wrong_type("", "an object", &other).into()),
+    pub fn validate(json: Json, policy: &CreatePolicy) -> Result<Self, ValidationError> {
+        let Checked { account_type, return_uri, citizen_id, metadata, replace_pending } = check(json, policy)?;
+        let scalar = |value: Json| match value {
+            Json::String(text) => Some(Scalar::String(text.into())),
+            Json::Bool(value) => Some(Scalar::Bool(value)),
+            Json::Number(number) => number.map(Scalar::Number),
+            _ => None,
         };
-        let mut fields = Fields::default();
-        let mut strangers = Vec::new();
-        for (name, value) in members {
-            let name = name.as_ref();
-            let slot = match name {
-                "type" => &mut fields.account_type,
-                "return_uri" => &mut fields.return_uri,
-                "citizen_id" => &mut fields.citizen_id,
-                "metadata" => &mut fields.metadata,
-                "replace_pending" => &mut fields.replace_pending,
-                _ if strangers.len() >= ValidationError::MAX_ISSUES => continue,
-                _ => {
-                    strangers.push(Issue::new(name, IssueCode::UnknownField, Words::NotAField));
-                    continue;
-                }
-            };
-            slot.push(value);
-        }
+        let entries = metadata.into_iter().filter_map(|(name, value)| Some((name.into(), scalar(value)?)));
+        let metadata = Metadata::from_checked(entries.collect());
+        Ok(Self { params: CreateParams { account_type, return_uri, citizen_id, metadata }, replace_pending })
+    }
+}
 
-        let mut issues = Vec::new();
-        let account_type = fields.account_type.text("type", true, &mut issues).and_then(|text| {
-            let account_type = AccountType::from(text.as_ref());
-            let enabled = policy.types.as_ref().is_none_or(|types| types.contains(&account_type));
-            if account_type.is_direct_debit() && enabled {
-                return Some(account_type);
-            }
-            refuse(&mut issues, "type", IssueCode::NotSupported, Words::OneOf(policy.types().to_vec()));
-            None
-        });
-        let return_uri = fields.return_uri.text("return_uri", true, &mut issues).and_then(|text| {
-            let listed = |uri: ReturnUri| match &policy.return_uris {
-                Some(list) if !list.allows(&uri) => Err((IssueCode::NotAllowed, Words::NotOnTheList)),
-                _ => Ok(uri),
-            };
-            let found = well_formed(text.as_ref()).and_then(listed);
-            found.map_err(|(code, words)| refuse(&mut issues, "return_uri", code, words)).ok()
-        });
-        let citizen_id = fields.citizen_id.text("citizen_id", false, &mut issues).and_then(|text| {
-            let parsed = CitizenId::parse(text.as_ref());
-            parsed.map_err(|e| refuse(&mut issues, "citizen_id", IssueCode::Invalid, Words::CitizenId(e))).ok()
-        });
-        let metadata = fields.metadata.take("metadata", &mut issues).map_or_else(Metadata::new, |json| match json {
-            Json::Object(entries) => check_metadata(entries, &mut issues),
-            other => {
-                issues.push(wrong_type("metadata", "an object", &other));
-                Metadata::new()
-            }
-        });
-        let replace_pending = match fields.replace_pending.take("replace_pending", &mut issues) {
-            None => false,
-            Some(Json::Bool(value)) => value,
-            Some(other) => {
-                issues.push(wrong_type("replace_pending", "a boolean", &other));
-                false
+/// The values of a request that keeps the rules.
+pub(crate) struct Checked<S> {
+    account_type: AccountType,
+    return_uri: ReturnUri,
+    citizen_id: Option<CitizenId>,
+    /// Names that differ, and values that are a [`Scalar`] each.
+    metadata: Vec<(S, Json<S>)>,
+    replace_pending: bool,
+}
+
+/// Applies the rules, as [`CreateRequest::validate`] says. A form needs no more than this.
+pub(crate) fn check<S: AsRef<str>>(json: Json<S>, policy: &CreatePolicy) -> Result<Checked<S>, ValidationError> {
+    let members = match json {
+        Json::Object(members) => members,
+        other => return Err(wrong_type("", Kind::Object, &other).into()),
+    };
+    let mut fields = Fields::default();
+    let mut strangers = Vec::new();
+    for (name, value) in members {
+        let name = name.as_ref();
+        let slot = match name {
+            "type" => &mut fields.account_type,
+            "return_uri" => &mut fields.return_uri,
+            "citizen_id" => &mut fields.citizen_id,
+            "metadata" => &mut fields.metadata,
+            "replace_pending" => &mut fields.replace_pending,
+            _ if strangers.len() >= ValidationError::MAX_ISSUES => continue,
+            _ => {
+                strangers.push(Issue::new(name, IssueCode::UnknownField, Words::NotAField));
+                continue;
             }
         };
-        issues.extend(strangers);
+        slot.push(value);
+    }
 
-        ValidationError::check(issues)?;
-        match (account_type, return_uri) {
-            (Some(account_type), Some(return_uri)) => {
-                Ok(Self { params: CreateParams { account_type, return_uri, citizen_id, metadata }, replace_pending })
-            }
-            // unreachable: a missing field is an issue
-            _ => Err(Issue::new("", IssueCode::Required, "expected type and return_uri").into()),
+    let mut issues = Vec::new();
+    let account_type = fields.account_type.text("type", true, &mut issues).and_then(|text| {
+        let account_type = AccountType::from(text.as_ref());
+        let enabled = policy.types.as_ref().is_none_or(|types| types.contains(&account_type));
+        if account_type.is_direct_debit() && enabled {
+            return Some(account_type);
         }
+        refuse(&mut issues, "type", IssueCode::NotSupported, Words::OneOf(policy.types.clone()));
+        None
+    });
+    let return_uri = fields.return_uri.text("return_uri", true, &mut issues).and_then(|text| {
+        let listed = |uri: ReturnUri| match &policy.return_uris {
+            Some(list) if !list.allows(&uri) => Err((IssueCode::NotAllowed, Words::NotOnTheList)),
+            _ => Ok(uri),
+        };
+        let found = well_formed(text.as_ref()).and_then(listed);
+        found.map_err(|(code, words)| refuse(&mut issues, "return_uri", code, words)).ok()
+    });
+    let citizen_id = fields.citizen_id.text("citizen_id", false, &mut issues).and_then(|text| {
+        let parsed = CitizenId::parse(text.as_ref());
+        parsed.map_err(|e| refuse(&mut issues, "citizen_id", IssueCode::Invalid, Words::CitizenId(e))).ok()
+    });
+    let metadata = fields.metadata.take("metadata", &mut issues).map_or_else(Vec::new, |json| match json {
+        Json::Object(entries) => {
+            check_metadata(&entries, &mut issues);
+            entries
+        }
+        other => {
+            issues.push(wrong_type("metadata", Kind::Object, &other));
+            Vec::new()
+        }
+    });
+    let replace_pending = match fields.replace_pending.take("replace_pending", &mut issues) {
+        None => false,
+        Some(Json::Bool(value)) => value,
+        Some(other) => {
+            issues.push(wrong_type("replace_pending", Kind::Bool, &other));
+            false
+        }
+    };
+    issues.extend(strangers);
+
+    ValidationError::check(issues)?;
+    match (account_type, return_uri) {
+        (Some(account_type), Some(return_uri)) => {
+            Ok(Checked { account_type, return_uri, citizen_id, metadata, replace_pending })
+        }
+        // unreachable: a missing field is an issue
+        _ => Err(Issue::new("", IssueCode::Required, Words::FieldMissing).into()),
     }
 }
 
@@ -192,7 +216,7 @@ impl<S: AsRef<str>> Field<S> {
                 None
             }
             Some(other) => {
-                issues.push(wrong_type(name, "a string", &other));
+                issues.push(wrong_type(name, Kind::String, &other));
                 None
             }
         }
@@ -204,7 +228,7 @@ fn refuse(issues: &mut Vec<Issue>, field: &str, code: IssueCode, words: Words) {
     issues.push(Issue::new(field, code, words));
 }
 
-fn wrong_type<S>(field: &str, expected: &'static str, found: &Json<S>) -> Issue {
+fn wrong_type<S>(field: &str, expected: Kind, found: &Json<S>) -> Issue {
     Issue::new(field, IssueCode::WrongType, Words::WrongType { expected, found: found.kind() })
 }
 
@@ -217,58 +241,45 @@ pub(crate) fn well_formed(text: &str) -> Result<ReturnUri, (IssueCode, Words)> {
     if uri.has_link_state() { Err((IssueCode::Reserved, Words::OwnLinkState)) } else { Ok(uri) }
 }
 
-fn check_metadata<S>(entries: Vec<(S, Json<S>)>, issues: &mut Vec<Issue>) -> Metadata
-where
-    S: AsRef<str> + Into<Box<str>>,
-{
-    let mut kept: Vec<(Box<str>, Scalar)> = Vec::new();
+fn check_metadata<S: AsRef<str>>(entries: &[(S, Json<S>)], issues: &mut Vec<Issue>) {
     let mut chars = 2;
-    for (name, value) in entries {
+    for (at, (name, value)) in entries.iter().enumerate() {
         // The limit is passed already: that is issue enough, and it bounds the search for duplicates below to 3,000 names
         // (an entry takes five characters at least).
         if chars > CreateRequest::MAX_METADATA_CHARS || issues.len() >= ValidationError::MAX_ISSUES {
             break;
         }
-        match check_entry(name.as_ref(), value, &kept) {
-            Ok(scalar) => {
-                chars += entry_chars(name.as_ref(), &scalar) + usize::from(!kept.is_empty());
-                kept.push((name.into(), scalar));
-            }
+        let name = name.as_ref();
+        let before = entries.get(..at).unwrap_or_default();
+        let found = if name.starts_with(Metadata::RESERVED_PREFIX) {
+            Err((IssueCode::Reserved, Words::NameReserved))
+        } else if !Metadata::is_name(name) {
+            Err((IssueCode::Invalid, Words::NameForm))
+        } else if before.iter().any(|(other, _)| other.as_ref() == name) {
+            Err((IssueCode::Duplicate, Words::NameTwice))
+        } else {
+            value_chars(value)
+        };
+        match found {
+            Ok(value) => chars += string_chars(name) + 1 + value + usize::from(chars > 2),
             // put together by hand: whatever formats brings the formatter to the browser
-            Err((code, words)) => refuse(issues, &["metadata.", name.as_ref()].concat(), code, words),
+            Err((code, words)) => refuse(issues, &["metadata.", name].concat(), code, words),
         }
     }
     if chars > CreateRequest::MAX_METADATA_CHARS {
         let words = Words::TooManyChars(CreateRequest::MAX_METADATA_CHARS);
         refuse(issues, "metadata", IssueCode::TooLong, words);
     }
-    Metadata::from_checked(kept)
 }
 
-/// The value of an entry of metadata, beside those that were kept.
-fn check_entry<S: Into<Box<str>>>(
-    name: &str,
-    value: Json<S>,
-    kept: &[(Box<str>, Scalar)],
-) -> Result<Scalar, (IssueCode, Words)> {
-    if name.starts_with(Metadata::RESERVED_PREFIX) {
-        return Err((IssueCode::Reserved, Words::NameReserved));
-    }
-    if !Metadata::is_name(name) {
-        return Err((IssueCode::Invalid, Words::NameForm));
-    }
-    if kept.iter().any(|(other, _)| **other == *name) {
-        return Err((IssueCode::Duplicate, Words::NameTwice));
-    }
+/// The characters that a value of metadata takes in compact JSON.
+fn value_chars<S: AsRef<str>>(value: &Json<S>) -> Result<usize, (IssueCode, Words)> {
     match value {
-        Json::String(text) => Ok(Scalar::String(text.into())),
-        Json::Bool(value) => Ok(Scalar::Bool(value)),
-        Json::Number(Some(number)) => Ok(Scalar::Number(number)),
+        Json::String(text) => Ok(string_chars(text.as_ref())),
+        Json::Bool(value) => Ok(if *value { 4 } else { 5 }),
+        Json::Number(Some(number)) => Ok(number.as_str().len()),
         Json::Number(None) => Err((IssueCode::Invalid, Words::NumberInexact)),
-        other => {
-            let words = Words::WrongType { expected: "a string, number or boolean", found: other.kind() };
-            Err((IssueCode::WrongType, words))
-        }
+        other => Err((IssueCode::WrongType, Words::NoScalar { found: other.kind() })),
     }
 }
 
@@ -360,7 +371,11 @@ mod tests {
     #[test]
     fn the_longest_metadata_fits_with_the_stamp() {
         let text = "a".repeat(CreateRequest::MAX_METADATA_CHARS - 8);
-        let mut metadata = check_metadata(vec![("k".to_owned(), Json::String(text))], &mut Vec::new());
+        let json = format!(
+            r#"{{"type":"direct_debit_scb","return_uri":"https://shop.example/return","metadata":{{"k":"{text}"}}}}"#
+        );
+        let request = CreateRequest::validate(Json::parse(json.as_bytes()).unwrap(), &policy()).unwrap();
+        let mut metadata = request.params.metadata;
         assert_eq!(metadata.json_chars(), CreateRequest::MAX_METADATA_CHARS);
         metadata.insert(Metadata::ATTEMPT, Scalar::from("A".repeat(22).as_str())).unwrap();
         assert_eq!(metadata.json_chars(), Metadata::MAX_CHARS);

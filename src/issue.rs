@@ -5,7 +5,7 @@ use core::{error::Error, fmt};
 
 use serde::{Serialize, Serializer};
 
-use crate::{AccountType, CitizenIdError, ReturnUriError};
+use crate::{AccountType, CitizenIdError, Kind, ReturnUriError};
 
 /// One thing that is wrong with an input, in the shape a form can show: as JSON, `{ field, code, message }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,8 +23,10 @@ impl Issue {
     /// characters.
     #[must_use]
     pub fn new(field: &str, code: IssueCode, message: impl Into<Message>) -> Self {
-        let field = field.chars().filter(|c| !c.is_control()).take(100).collect();
-        Self { field, code, message: message.into() }
+        // one allocation: a form is judged at each keystroke
+        let mut shown = String::with_capacity(field.len().min(400));
+        shown.extend(field.chars().filter(|c| !c.is_control()).take(100));
+        Self { field: shown, code, message: message.into() }
     }
 
     /// What is wrong and what was expected, in English, without the value.
@@ -44,11 +46,18 @@ pub struct Message(pub(crate) Words);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Words {
     Plain(Cow<'static, str>),
-    WrongType { expected: &'static str, found: &'static str },
+    WrongType {
+        expected: Kind,
+        found: Kind,
+    },
+    NoScalar {
+        found: Kind,
+    },
     NotAField,
     FieldTwice,
     FieldMissing,
-    OneOf(Vec<AccountType>),
+    /// Of all where there is no list.
+    OneOf(Option<Vec<AccountType>>),
     ReturnUri(ReturnUriError),
     OwnLinkState,
     NotOnTheList,
@@ -65,10 +74,12 @@ impl fmt::Display for Message {
         f.write_str(match &self.0 {
             Words::Plain(text) => text,
             Words::WrongType { expected, found } => return write!(f, "expected {expected}, found {found}"),
+            Words::NoScalar { found } => return write!(f, "expected a string, number or boolean, found {found}"),
             Words::NotAField => "not a field of this request",
             Words::FieldTwice => "the field appears twice",
             Words::FieldMissing => "the field is required",
             Words::OneOf(types) => {
+                let types = types.as_deref().unwrap_or(&AccountType::DIRECT_DEBIT);
                 let names: Vec<&str> = types.iter().map(AccountType::as_str).collect();
                 return write!(f, "expected one of {}", names.join(", "));
             }

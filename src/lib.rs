@@ -96,7 +96,7 @@ pub use create_request::{CreatePolicy, CreateRequest};
 pub use error_answer::ErrorAnswer;
 pub use id::{IdError, LinkedAccountId};
 pub use issue::{Issue, IssueCode, Message, ValidationError};
-pub use json::{Json, JsonError};
+pub use json::{Json, JsonError, Kind};
 pub use link_state::{LinkState, LinkStateError};
 pub use list_request::ListRequest;
 pub use metadata::{Metadata, MetadataError, Number, Scalar};

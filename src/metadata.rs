@@ -99,7 +99,7 @@ impl Metadata {
 }
 
 /// The characters that one entry takes in compact JSON: `"name":value`.
-pub(crate) fn entry_chars(name: &str, value: &Scalar) -> usize {
+fn entry_chars(name: &str, value: &Scalar) -> usize {
     let value = match value {
         Scalar::String(text) => string_chars(text),
         other => other.as_text().len(),
@@ -108,7 +108,7 @@ pub(crate) fn entry_chars(name: &str, value: &Scalar) -> usize {
 }
 
 /// The characters of a JSON string with its quotes: `\"`, `\\` and the five short escapes take two, other controls six.
-fn string_chars(text: &str) -> usize {
+pub(crate) fn string_chars(text: &str) -> usize {
     let escaped = |b: u8| match b {
         b'"' | b'\\' | 0x8 | b'\t' | b'\n' | 0xc | b'\r' => 2,
         0..=0x1f => 6,

@@ -66,8 +66,14 @@ impl ReturnUri {
             return Err(ReturnUriError::Fragment);
         }
         let (host, port) = split_port(authority);
-        let host = host.to_ascii_lowercase();
-        let loopback = match classify(&host) {
+        // one allocation; a path may be added
+        let mut out = String::with_capacity(text.len() + 1);
+        for part in [uri.scheme, "://", host] {
+            out.push_str(part);
+        }
+        out.make_ascii_lowercase();
+        let host = out.get(out.len() - host.len()..).unwrap_or_default();
+        let loopback = match classify(host) {
             Some(HostKind::Loopback) => true,
             Some(HostKind::Other) => false,
             None => return Err(ReturnUriError::Host),
@@ -80,11 +86,6 @@ impl ReturnUri {
             return Err(ReturnUriError::Path);
         }
 
-        // one allocation; a path may be added
-        let mut out = String::with_capacity(text.len() + 1);
-        for part in [uri.scheme, "://", &host] {
-            out.push_str(part);
-        }
         if let Some(port) = port {
             // digits, or nothing
             let number = port.bytes().fold(0_u32, |n, digit| n.saturating_mul(10).saturating_add((digit & 0xf).into()));
@@ -166,8 +167,8 @@ impl ReturnUri {
     pub fn strip_link_state(text: &str) -> Cow<'_, str> {
         let (before, fragment) = text.find('#').map_or((text, ""), |at| text.split_at(at));
         let Some((start, query)) = before.split_once('?') else { return text.into() };
-        let is_ours = |pair: &&str| is_link_state(pair.as_bytes());
-        if !query.split('&').any(|pair| is_ours(&pair)) {
+        let is_ours = |pair: &str| is_link_state(pair.as_bytes());
+        if !query.split('&').any(is_ours) {
             return text.into();
         }
         let mut out = start.to_owned();

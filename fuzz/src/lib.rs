@@ -21,6 +21,6 @@ pub fn assert_tidy(error: &ValidationError) {
     for issue in error.issues() {
         assert!(issue.field.chars().count() <= 100, "{issue:?}");
         assert!(!issue.field.chars().any(char::is_control), "{issue:?}");
-        assert!(!issue.message.is_empty(), "{issue:?}");
+        assert!(!issue.message().to_string().is_empty(), "{issue:?}");
     }
 }

@@ -21,7 +21,8 @@ use crate::{Json, Number};
 /// `None` for what is no such text.
 pub(super) fn members(text: &str) -> Option<Vec<(&str, Json<&str>)>> {
     let mut reader = Reader(text);
-    let mut members = Vec::new();
+    // more than most forms have
+    let mut members = Vec::with_capacity(8);
     while !reader.0.is_empty() {
         members.push(reader.member()?);
     }

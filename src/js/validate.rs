@@ -5,20 +5,36 @@ use alloc::{borrow::ToOwned, string::String};
 use wasm_bindgen::prelude::*;
 
 use super::fields;
-use crate::{CitizenId, CreatePolicy, CreateRequest, IssueCode, Json, LinkedAccountId, create_request};
+use crate::{CitizenId, CreatePolicy, IssueCode, Json, LinkedAccountId, create_request};
 
 /// Everything that is wrong with the parameters of `create`: a line for the field and one for the code of each issue; `undefined`
 /// where nothing is.
 ///
-/// `members` is the object taken apart, as `fields` says; `undefined` stands for what is none.
+/// The texts among the parameters that most forms have come by themselves, the others as `fields` says, before them. `given` has
+/// a bit for each argument that stands for something; without the lowest the parameters are no object.
 #[must_use]
 #[wasm_bindgen(js_name = validateCreate)]
-#[allow(clippy::needless_pass_by_value)] // as wasm-bindgen hands it over
-pub fn validate_create(members: Option<String>) -> Option<String> {
-    let members = members.as_deref().and_then(fields::members);
-    let json = members.map_or(Json::Null, Json::Object);
-    let error = CreateRequest::validate(json, &POLICY).err()?;
-    let mut lines = String::new();
+pub fn validate_create(
+    given: u8,
+    others: &str,
+    account_type: &str,
+    return_uri: &str,
+    citizen_id: &str,
+) -> Option<String> {
+    let texts = [("type", account_type), ("return_uri", return_uri), ("citizen_id", citizen_id)];
+    let json = match fields::members(others) {
+        Some(mut members) if given & 1 != 0 => {
+            for (at, (name, text)) in texts.into_iter().enumerate() {
+                if given >> at & 2 != 0 {
+                    members.push((name, Json::String(text)));
+                }
+            }
+            Json::Object(members)
+        }
+        _ => Json::Null,
+    };
+    let error = create_request::check(json, &POLICY).err()?;
+    let mut lines = String::with_capacity(100);
     for issue in error.issues() {
         // a field's name has no control characters
         for word in [issue.field.as_str(), "\n", issue.code.as_str(), "\n"] {

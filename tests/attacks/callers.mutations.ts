@@ -136,7 +136,7 @@ export default [
     row: "C3b",
     removes: "knows link_state however Omise writes it",
     file: "src/return_uri.rs",
-    find: "if !query.split('&').any(is_link_state) {",
+    find: "if !query.split('&').any(is_ours) {",
     replace: "if !query.contains(LinkState::PARAMETER) {",
   },
   {

@@ -35,8 +35,8 @@ export default [
     row: "C14",
     removes: "writes hosts in lower case",
     file: "src/return_uri.rs",
-    find: "let host = host.to_ascii_lowercase();",
-    replace: "let host = host.to_owned();",
+    find: "out.make_ascii_lowercase();",
+    replace: "",
   },
   {
     row: "C14",
@@ -49,8 +49,8 @@ export default [
     row: "C14",
     removes: "refuses ports with leading zeros",
     file: "src/return_uri.rs",
-    find: "number == 0 || port.starts_with('0')",
-    replace: "number == 0",
+    find: "|| port.starts_with('0')",
+    replace: "",
   },
   {
     row: "C14",
@@ -70,7 +70,7 @@ export default [
     row: "C14",
     removes: "limits a host to letters, digits and hyphens",
     file: "src/return_uri.rs",
-    find: "l.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')",
+    find: "l.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')",
     replace: "true",
   },
   {
@@ -119,7 +119,7 @@ export default [
     row: "C16",
     removes: "refuses punycode",
     file: "src/return_uri.rs",
-    find: "if host.split('.').any(|l| l.starts_with(\"xn--\")) {",
+    find: 'if labels().any(|l| l.starts_with(b"xn--")) {',
     replace: "if false {",
   },
   {
@@ -361,7 +361,7 @@ export default [
     row: "C22",
     removes: "refuses a name of metadata that is there twice",
     file: "src/create_request.rs",
-    find: "kept.iter().any(|(other, _)| **other == *name)",
+    find: "before.iter().any(|(other, _)| other.as_ref() == name)",
     replace: "false",
   },
   {
@@ -404,7 +404,7 @@ export default [
     row: "C23",
     removes: "refuses names that a form would nest",
     file: "src/create_request.rs",
-    find: "} else if !Metadata::is_name(&name) {",
+    find: "} else if !Metadata::is_name(name) {",
     replace: "} else if name.is_empty() {",
   },
   {
@@ -418,8 +418,8 @@ export default [
     row: "C24",
     removes: "refuses null and nesting in metadata",
     file: "src/create_request.rs",
-    find: 'issues.push(wrong_type(&field, "a string, number or boolean", &other));',
-    replace: "drop(other);",
+    find: "other => Err((IssueCode::WrongType, Words::NoScalar { found: other.kind() })),",
+    replace: "_ => Ok(0),",
   },
   {
     row: "C24",
@@ -446,7 +446,7 @@ export default [
     row: "C25",
     removes: "refuses fields that a create does not have",
     file: "src/create_request.rs",
-    find: "strangers.push(Issue::new(&name, IssueCode::UnknownField, Words::NotAField));",
+    find: "strangers.push(Issue::new(name, IssueCode::UnknownField, Words::NotAField));",
     replace: "",
   },
   {

@@ -75,8 +75,9 @@ export default [
     row: "C28",
     removes: "leaves an identity number that is refused out of the answer",
     file: "src/create_request.rs",
-    find: 'Issue::new("citizen_id", IssueCode::Invalid, Words::CitizenId(e))',
-    replace: 'Issue::new("citizen_id", IssueCode::Invalid, format!("{e}: {text}"))',
+    find: 'refuse(&mut issues, "citizen_id", IssueCode::Invalid, Words::CitizenId(e))',
+    replace:
+      'issues.push(Issue::new("citizen_id", IssueCode::Invalid, alloc::format!("{e}: {}", text.as_ref())))',
   },
   {
     row: "C28",

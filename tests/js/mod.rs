@@ -22,7 +22,12 @@ fn members(lines: &str) -> String {
 
 /// `field code` of each issue.
 fn issues(members: Option<String>) -> Vec<String> {
-    let lines = js::validate_create(members).unwrap_or_default();
+    let given = u8::from(members.is_some());
+    named(js::validate_create(given, &members.unwrap_or_default(), "", "", ""))
+}
+
+fn named(lines: Option<String>) -> Vec<String> {
+    let lines = lines.unwrap_or_default();
     lines.lines().collect::<Vec<_>>().chunks(2).map(|pair| pair.join(" ")).collect()
 }
 
@@ -35,6 +40,20 @@ fn good_parameters_have_no_issues() {
     ] {
         assert_eq!(issues(Some(members(lines))), Vec::<String>::new(), "{lines}");
     }
+}
+
+#[wasm_bindgen_test]
+fn the_texts_of_most_forms_come_by_themselves() {
+    let [bank, address, person] = ["direct_debit_scb", "https://shop.example/return", "AA1234567"];
+    let none = Vec::<String>::new();
+    assert_eq!(named(js::validate_create(0b0111, "", bank, address, "")), none);
+    assert_eq!(named(js::validate_create(0b1111, "", bank, address, person)), none);
+    // what is not said to stand for something does not
+    assert_eq!(named(js::validate_create(0b0101, "", bank, address, "1")), ["type required"]);
+    assert_eq!(named(js::validate_create(0b1111, "", bank, address, "1")), ["citizen_id invalid"]);
+    assert_eq!(named(js::validate_create(0b1110, "", bank, address, person)), [" wrong_type"]);
+    let others = members("type n 7\nreplace_pending t");
+    assert_eq!(named(js::validate_create(0b0111, &others, bank, address, "")), ["type duplicate"]);
 }
 
 #[wasm_bindgen_test]

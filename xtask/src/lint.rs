@@ -114,6 +114,8 @@ fn checks() -> Result<Vec<(&'static str, Command)>> {
                 "clippy --quiet --target wasm32-unknown-unknown -p omise-linked-accounts --features validate --lib -- -Dwarnings",
             ),
         ),
+        // a workspace of its own, since its toolchain is a nightly one
+        ("clippy, fuzz", cargo("clippy --quiet --manifest-path fuzz/Cargo.toml --all-targets")),
         ("cargo deny", deny(Lockfile::Workspace, &[], "bans licenses sources")?),
         ("cargo deny, fuzz", deny(Lockfile::Fuzz, &[], "bans licenses sources")?),
         ("cargo package, core", cargo("package --quiet --allow-dirty -p omise-linked-accounts")),
