@@ -55,15 +55,15 @@ pub(crate) async fn handle(
                 .map_err(|error| bad_request(&error.to_string()))?;
             let new = NewAccount::check(fields)?;
 
-            let now = Now::read()?;
+            let now = Now::read(env).await?;
             let id = id::mint(now.millis, random()?).map_err(|error| worker::Error::RustError(error.to_string()))?;
             let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);
-            open_store(env)?.add(&account).await?;
+            open_store(env).await?.add(&account).await?;
             Ok(create::encode_response(&account.into_linked_account(&origin)))
         }
         ApiCall::List => {
             let params = list::decode_request(&query(&req)?).map_err(|error| invalid(&error))?;
-            let store = open_store(env)?;
+            let store = open_store(env).await?;
             let Part { accounts, total } = store.select(&Selection::list(&params, store.now())).await?;
             let list = List::new(show(accounts, &origin), total, &params, store.now());
             Ok(readable(list::encode_response(&list), "limit")?)
@@ -72,12 +72,12 @@ pub(crate) async fn handle(
         ApiCall::ScopedSearch => search_accounts(search::decode_scoped_request(&query(&req)?), env, &origin).await,
         ApiCall::Retrieve(text) => {
             let id = parse_id(text)?;
-            let account = open_store(env)?.find(&id).await?.ok_or_else(|| no_such_account(text))?;
+            let account = open_store(env).await?.find(&id).await?.ok_or_else(|| no_such_account(text))?;
             Ok(retrieve::encode_response(&account.into_linked_account(&origin)))
         }
         ApiCall::Delete(text) => {
             let id = parse_id(text)?;
-            let store = open_store(env)?;
+            let store = open_store(env).await?;
             if let Some(account) = store.delete(&id).await? {
                 return Ok(delete::encode_response(&account.into_linked_account(&origin)));
             }
@@ -95,7 +95,7 @@ async fn search_accounts(
     origin: &str,
 ) -> Result<Vec<u8>, Failure> {
     let params = params.map_err(|error| invalid(&error))?;
-    let Part { accounts, total } = open_store(env)?.select(&Selection::search(&params)).await?;
+    let Part { accounts, total } = open_store(env).await?.select(&Selection::search(&params)).await?;
     let search = Search::new(show(accounts, origin), total, &params);
     Ok(readable(search::encode_response(&search), "per_page")?)
 }

@@ -85,8 +85,8 @@ async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::R
 }
 
 /// The database, at this request's time.
-fn open_store(env: &Env) -> worker::Result<Store> {
-    Ok(Store::new(env.d1("DB")?, Now::read()?.timestamp))
+async fn open_store(env: &Env) -> worker::Result<Store> {
+    Ok(Store::new(env.d1("DB")?, Now::read(env).await?.timestamp))
 }
 
 /// Random bytes from WebCrypto.

@@ -3,10 +3,11 @@
 use omise_linked_accounts::{Mode, SecretKey};
 
 /// The sandbox's configuration.
-#[derive(Debug)]
 pub(crate) struct Settings {
     /// The one key that is accepted.
     pub(crate) secret_key: SecretKey,
+    /// What opens the control API; without it there is none.
+    pub(crate) control_token: Option<String>,
 }
 
 impl Settings {
@@ -17,6 +18,7 @@ impl Settings {
     /// What is wrong with which setting, never its value.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         const KEY: &str = "OMISE_SECRET_KEY";
+        const TOKEN: &str = "CONTROL_TOKEN";
 
         let text = get(KEY).filter(|text| !text.is_empty()).ok_or_else(|| format!("{KEY} is missing"))?;
         let secret_key = SecretKey::parse(&text).map_err(|error| format!("{KEY}: {error}"))?;
@@ -24,7 +26,11 @@ impl Settings {
         if secret_key.mode() == Mode::Live {
             return Err(format!("{KEY}: expected a test key (skey_test_…), found a live one"));
         }
-        Ok(Self { secret_key })
+        let control_token = get(TOKEN).filter(|text| !text.is_empty());
+        if control_token.as_ref().is_some_and(|token| token.len() < 16) {
+            return Err(format!("{TOKEN}: expected at least 16 characters"));
+        }
+        Ok(Self { secret_key, control_token })
     }
 }
 
@@ -43,13 +49,13 @@ mod tests {
             (Some("pkey_test_5xuy4w91xqz7d1w9u0t"), Some("found a public key")),
             (Some(&live), Some("found a live one")),
         ] {
-            match (Settings::read(|_| key.map(str::to_owned)), fault) {
+            match (Settings::read(|name| key.filter(|_| name == "OMISE_SECRET_KEY").map(str::to_owned)), fault) {
                 (Ok(_), None) => {}
                 (Err(text), Some(fault)) => {
                     assert!(text.starts_with("OMISE_SECRET_KEY") && text.contains(fault), "{text}");
                     assert!(!text.contains("5xuy4w91xqz7d1w9u0t"), "{text}");
                 }
-                (found, _) => panic!("{key:?} gives {found:?}"),
+                (found, _) => panic!("{key:?} gives {:?}", found.err()),
             }
         }
     }
