@@ -5,15 +5,17 @@ use maud::Markup;
 use omise_linked_accounts::{ApiError, ErrorCode};
 use worker::{Headers, Response, ResponseBuilder, Result};
 
-use crate::random;
-
-/// Omise's answer: a body of status 200, or an error.
-pub(crate) fn api(outcome: std::result::Result<Vec<u8>, ApiError>, version: Option<&str>) -> Result<Response> {
+/// Omise's answer: a body of status 200, or an error. `version` is what the caller asks for.
+pub(crate) fn api(
+    outcome: std::result::Result<Vec<u8>, ApiError>,
+    version: Option<&str>,
+    request_id: [u8; 16],
+) -> Result<Response> {
     let headers = Headers::new();
     headers.set("Cache-Control", "no-cache, no-store")?;
     headers.set("Content-Type", "application/json; charset=utf-8")?;
     headers.set("Omise-Version", api_version(version))?;
-    headers.set("X-Request-Id", &uuid(random()?))?;
+    headers.set("X-Request-Id", &uuid(request_id))?;
     let (status, body) = match outcome {
         Ok(body) => (200, body),
         Err(error) => (error.status, error.encode()),

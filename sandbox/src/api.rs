@@ -1,17 +1,17 @@
 //! Omise's API: the endpoints, and the rules that Omise documents for them.
 
 use omise_linked_accounts::{
-    AccountType, ApiError, ErrorCode, LinkedAccount, LinkedAccountId, MAX_PAGE, Metadata, RawMetadata, ValidationError,
-    create, delete,
+    AccountType, ApiError, ErrorCode, LinkedAccount, LinkedAccountId, MAX_PAGE, Metadata, RawMetadata, SecretKey,
+    ValidationError, create, delete,
     list::{self, List},
     retrieve,
     search::{self, Search, SearchParams},
 };
-use worker::{Env, Request};
+use worker::{Env, Request, Url};
 
 use crate::{
-    account::Account, answer, clock::Now, id, open_store, random, return_uri::ReturnUri, route::ApiCall,
-    selection::Selection, settings::Settings, store::Part,
+    account::Account, answer, caller::Caller, capability, chance, clock::Now, id, idempotency, open_store, parameters,
+    profile::Profile, return_uri::ReturnUri, route::ApiCall, selection::Selection, settings::Settings, store::Part,
 };
 
 /// Why a call brings no account.
@@ -34,50 +34,77 @@ impl From<worker::Error> for Failure {
     }
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// What a request brings.
+pub(crate) struct Sent {
+    pub(crate) caller: Caller,
+    url: Url,
+    content_type: Option<String>,
+    idempotency_key: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Sent {
+    /// Reads a request, to its end.
+    pub(crate) async fn read(req: &mut Request, secret_key: &SecretKey) -> worker::Result<Self> {
+        let headers = req.headers();
+        Ok(Self {
+            caller: Caller::of(&headers.get("Authorization")?.unwrap_or_default(), secret_key),
+            url: req.url()?,
+            content_type: headers.get("Content-Type")?,
+            idempotency_key: headers.get("Idempotency-Key")?,
+            body: req.bytes().await?,
+        })
+    }
+
+    /// The bank's page is where the API is.
+    fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// The parameters of a request that reads.
+    fn query(&self) -> Result<String, ApiError> {
+        parameters::as_query(self.url.query().unwrap_or_default(), self.content_type.as_deref(), &self.body)
+    }
+}
+
 /// Answers a call with the body of a 200.
-pub(crate) async fn handle(
-    call: ApiCall<'_>,
-    mut req: Request,
-    env: &Env,
-    settings: &Settings,
-) -> Result<Vec<u8>, Failure> {
-    let authorization = req.headers().get("Authorization")?.unwrap_or_default();
-    if !settings.secret_key.accepts(&authorization) {
+pub(crate) async fn handle(call: ApiCall<'_>, sent: &Sent, env: &Env, settings: &Settings) -> Result<Vec<u8>, Failure> {
+    if !sent.caller.may(call) {
         return Err(ApiError::new(401, ErrorCode::AuthenticationFailure, "authentication failed").into());
     }
-    // the bank's page is where the API is
-    let origin = req.url()?.origin().ascii_serialization();
+    let origin = sent.origin();
     match call {
         ApiCall::Create => {
-            let content_type = req.headers().get("Content-Type")?;
-            let body = req.bytes().await?;
-            let fields = create::decode_request(content_type.as_deref(), &body)
-                .map_err(|error| bad_request(&error.to_string()))?;
-            let new = NewAccount::check(fields)?;
-
-            let now = Now::read()?;
-            let id = id::mint(now.millis, random()?).map_err(|error| worker::Error::RustError(error.to_string()))?;
-            let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);
-            open_store(env)?.add(&account).await?;
-            Ok(create::encode_response(&account.into_linked_account(&origin)))
+            let account = create_account(sent, env, settings);
+            match sent.idempotency_key.as_deref().filter(|_| settings.profile == Profile::Extended) {
+                Some(key) => idempotency::once(env, settings, key, &sent.body, account).await,
+                None => account.await,
+            }
         }
         ApiCall::List => {
-            let params = list::decode_request(&query(&req)?).map_err(|error| invalid(&error))?;
-            let store = open_store(env)?;
+            let params = list::decode_request(&sent.query()?).map_err(|error| invalid(&error))?;
+            let store = open_store(env).await?;
             let Part { accounts, total } = store.select(&Selection::list(&params, store.now())).await?;
             let list = List::new(show(accounts, &origin), total, &params, store.now());
             Ok(readable(list::encode_response(&list), "limit")?)
         }
-        ApiCall::Search => search_accounts(search::decode_request(&query(&req)?), env, &origin).await,
-        ApiCall::ScopedSearch => search_accounts(search::decode_scoped_request(&query(&req)?), env, &origin).await,
+        ApiCall::Search => search_accounts(search::decode_request(&sent.query()?), env, &origin).await,
+        ApiCall::ScopedSearch => search_accounts(search::decode_scoped_request(&sent.query()?), env, &origin).await,
+        ApiCall::Capability => Ok(capability::body()?),
         ApiCall::Retrieve(text) => {
             let id = parse_id(text)?;
-            let account = open_store(env)?.find(&id).await?.ok_or_else(|| no_such_account(text))?;
+            let account = open_store(env).await?.find(&id).await?.ok_or_else(|| no_such_account(text))?;
             Ok(retrieve::encode_response(&account.into_linked_account(&origin)))
         }
         ApiCall::Delete(text) => {
             let id = parse_id(text)?;
-            let store = open_store(env)?;
+            let store = open_store(env).await?;
             if let Some(account) = store.delete(&id).await? {
                 return Ok(delete::encode_response(&account.into_linked_account(&origin)));
             }
@@ -88,6 +115,25 @@ pub(crate) async fn handle(
     }
 }
 
+/// Creates an account and shows it.
+async fn create_account(sent: &Sent, env: &Env, settings: &Settings) -> Result<Vec<u8>, Failure> {
+    let profile = settings.profile;
+    let fields = create::decode_request(sent.content_type.as_deref(), &sent.body)
+        .map_err(|error| bad_request(&error.to_string()))?;
+    let new = NewAccount::check(fields, profile)?;
+
+    let now = Now::read(env).await?;
+    let chance = chance::rising(env, settings.seed, "account").await?;
+    let id = id::mint(profile.id_prefix(), now.millis, chance);
+    let id = id.map_err(|error| worker::Error::RustError(error.to_string()))?;
+    let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);
+    if !open_store(env).await?.add(&account, profile.account_limit()).await? {
+        // the reference has this cause without a code
+        return Err(ApiError::new(422, ErrorCode::BadRequest, "Account limit reached").into());
+    }
+    Ok(create::encode_response(&account.into_linked_account(&sent.origin())))
+}
+
 /// Answers a search, by either path.
 async fn search_accounts(
     params: Result<SearchParams, ValidationError>,
@@ -95,13 +141,9 @@ async fn search_accounts(
     origin: &str,
 ) -> Result<Vec<u8>, Failure> {
     let params = params.map_err(|error| invalid(&error))?;
-    let Part { accounts, total } = open_store(env)?.select(&Selection::search(&params)).await?;
+    let Part { accounts, total } = open_store(env).await?.select(&Selection::search(&params)).await?;
     let search = Search::new(show(accounts, origin), total, &params);
     Ok(readable(search::encode_response(&search), "per_page")?)
-}
-
-fn query(req: &Request) -> worker::Result<String> {
-    Ok(req.url()?.query().unwrap_or_default().to_owned())
 }
 
 fn show(accounts: Vec<Account>, origin: &str) -> Vec<LinkedAccount> {
@@ -127,13 +169,13 @@ struct NewAccount {
 
 impl NewAccount {
     /// Applies Omise's rules, the first broken one being the answer. How Omise orders them is not documented.
-    fn check(fields: create::Fields) -> Result<Self, ApiError> {
+    fn check(fields: create::Fields, profile: Profile) -> Result<Self, ApiError> {
         let given = |field: Option<String>| field.filter(|text| !text.is_empty());
 
         let account_type = given(fields.account_type).ok_or_else(|| bad_request("Type is required"))?;
         let account_type = AccountType::from(account_type.as_str());
         if !account_type.is_direct_debit() {
-            return Err(bad_request("Type is not supported"));
+            return Err(profile.type_refused(&account_type));
         }
         let return_uri = given(fields.return_uri).ok_or_else(|| bad_request("Return uri is required"))?;
         if ReturnUri::parse(&return_uri).is_none() {
@@ -173,7 +215,7 @@ mod tests {
 
     fn check(body: &str) -> Result<NewAccount, String> {
         let fields = create::decode_request(None, body.as_bytes()).unwrap();
-        NewAccount::check(fields).map_err(|error| String::from_utf8(error.encode()).unwrap())
+        NewAccount::check(fields, Profile::Official).map_err(|error| String::from_utf8(error.encode()).unwrap())
     }
 
     #[test]

@@ -1,28 +1,46 @@
-//! An offline stand-in for Omise's linked-account API: its five endpoints, and the bank's page on which the customer
-//! registers. It is itself a Cloudflare Worker with a D1 database, and it is for loopback: it is never deployed.
+//! An offline stand-in for Omise's linked-account API: its five endpoints, what the account can do, and the bank's page on which
+//! the customer registers. It is itself a Cloudflare Worker with a D1 database, and it is for loopback: it is never deployed, and
+//! a request whose `Host` is not loopback is answered 403 `not_authorized`.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
-//! | `GET /linked_accounts/search`, `GET /search?scope=linked_account` | the same |
+//! | `GET /linked_accounts/search`, `GET /search?scope=linked_account`, also as `/search/` | the same |
+//! | `GET /capability` | the same (`capability`) |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
-//! Under `/linked_accounts` and `/search` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that
-//! opens them; without a test key there, everything is answered with 503.
+//! Under `/linked_accounts`, `/search` and `/capability` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key
+//! that opens them; without a test key there, everything is answered with 503. `GET /capability` takes any public key of test mode
+//! as well, since a web page may ask for it.
+//!
+//! The parameters of list and search may stand in the query string, in a form body or in a JSON body, as they do in Omise's
+//! samples and clients; workerd passes the body of a GET on like any other.
 //!
 //! Where Omise's documentation is silent, this is what we chose: a deleted account stays readable, and deleting it again is
 //! answered like deleting any account that is not registered. A list has accounts of every status. A search
 //! finds what has the words, as they stand but in any case, in its id, its last digits or a value of its metadata. Parameters
 //! that are malformed, out of bounds, repeated or unknown are refused, and so is a page that is longer than the core reads.
+//!
+//! With a `SEED` the clock stands at 2026-01-01T00:00:00Z until it is moved, and the same requests in the same order have the same
+//! answers (`chance`). `PROFILE` says which documents hold where they disagree: `official`, or `extended` (`profile`,
+//! `idempotency`, `rate_limit`).
 
 mod account;
 mod answer;
 mod api;
 mod bank_account;
 mod bank_page;
+mod caller;
+mod capability;
+mod chance;
 mod clock;
+mod host;
 mod id;
+mod idempotency;
+mod parameters;
+mod profile;
+mod rate_limit;
 mod register;
 mod return_uri;
 mod route;
@@ -34,7 +52,15 @@ mod store;
 use omise_linked_accounts::{ApiError, ErrorCode};
 use worker::{Env, Request, Response, console_error, console_log, event};
 
-use crate::{clock::Now, route::Route, settings::Settings, store::Store};
+use crate::{
+    api::{Failure, Sent},
+    clock::Now,
+    profile::Profile,
+    rate_limit::Usage,
+    route::{ApiCall, Route},
+    settings::Settings,
+    store::Store,
+};
 
 /// Answers one request.
 ///
@@ -50,27 +76,33 @@ pub async fn fetch(req: Request, env: Env, _ctx: worker::Context) -> worker::Res
     Ok(response)
 }
 
-async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::Result<Response> {
+async fn respond(method: &str, path: &str, mut req: Request, env: &Env) -> worker::Result<Response> {
     let version = req.headers().get("Omise-Version")?;
     let version = version.as_deref();
-    let settings = match Settings::read(|name| env.var(name).ok().map(|value| value.to_string())) {
+    let host = req.headers().get("Host")?.unwrap_or_default();
+    let settings = match open(&host, env) {
         Ok(settings) => settings,
-        Err(fault) => {
-            let error = ApiError::new(503, ErrorCode::InternalError, format!("the sandbox is not configured: {fault}"));
-            return answer::api(Err(error), version);
+        Err(error) => {
+            read_away(&mut req).await?;
+            return answer::api(Err(error), version, random()?);
         }
     };
     match Route::find(method, path) {
         Route::Api(call) => {
-            let outcome = match api::handle(call, req, env, &settings).await {
-                Ok(body) => Ok(body),
-                Err(api::Failure::Refused(error)) => Err(error),
-                Err(api::Failure::Broken(error)) => {
+            let request_id = chance::bytes(env, settings.seed, "request").await?;
+            let (outcome, usage) = answer_call(call, &mut req, env, &settings).await;
+            let outcome = outcome.map_err(|failure| match failure {
+                Failure::Refused(error) => error,
+                Failure::Broken(error) => {
                     console_error!("{error}");
-                    Err(ApiError::rails())
+                    ApiError::rails()
                 }
-            };
-            answer::api(outcome, version)
+            });
+            let response = answer::api(outcome, version, request_id)?;
+            if let Some(usage) = usage {
+                usage.write(response.headers())?;
+            }
+            Ok(response)
         }
         Route::Bank(call) => match register::handle(call, req, env).await {
             Ok(outcome) => answer::bank(outcome),
@@ -80,13 +112,53 @@ async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::R
             }
         },
         Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
-        Route::Unknown => answer::api(Err(answer::not_found()), version),
+        Route::Unknown => {
+            read_away(&mut req).await?;
+            let request_id = chance::bytes(env, settings.seed, "request").await?;
+            answer::api(Err(answer::not_found()), version, request_id)
+        }
     }
 }
 
+/// What the sandbox goes by, for a request to this host.
+fn open(host: &str, env: &Env) -> Result<Settings, ApiError> {
+    if !host::is_loopback(host) {
+        let message = "the sandbox is for this machine alone: Host: expected 127.0.0.1, localhost or [::1]";
+        return Err(ApiError::new(403, ErrorCode::NotAuthorized, message));
+    }
+    Settings::of(env).map_err(|fault| {
+        ApiError::new(503, ErrorCode::InternalError, format!("the sandbox is not configured: {fault}"))
+    })
+}
+
+/// Reads a body that nobody wants: workerd may close the connection of one that is left unread before its sender has the answer.
+async fn read_away(req: &mut Request) -> worker::Result<()> {
+    req.bytes().await.map(drop)
+}
+
+/// Answers a call of the API, within the rate limit where there is one.
+async fn answer_call(
+    call: ApiCall<'_>,
+    req: &mut Request,
+    env: &Env,
+    settings: &Settings,
+) -> (Result<Vec<u8>, Failure>, Option<Usage>) {
+    let mut usage = None;
+    let outcome = async {
+        let sent = Sent::read(req, &settings.secret_key).await?;
+        if settings.profile == Profile::Extended {
+            let now = Now::read(env).await?;
+            usage.insert(Usage::count(sent.caller, now.millis)).check()?;
+        }
+        api::handle(call, &sent, env, settings).await
+    };
+    let outcome = outcome.await;
+    (outcome, usage)
+}
+
 /// The database, at this request's time.
-fn open_store(env: &Env) -> worker::Result<Store> {
-    Ok(Store::new(env.d1("DB")?, Now::read()?.timestamp))
+async fn open_store(env: &Env) -> worker::Result<Store> {
+    Ok(Store::new(env.d1("DB")?, Now::read(env).await?.timestamp))
 }
 
 /// Random bytes from WebCrypto.

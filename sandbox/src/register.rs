@@ -15,7 +15,7 @@ use crate::{
 
 /// Answers a visit.
 pub(crate) async fn handle(call: BankCall, mut req: Request, env: &Env) -> Result<BankAnswer> {
-    let store = open_store(env)?;
+    let store = open_store(env).await?;
     match call {
         BankCall::Show => {
             let url = req.url()?;

@@ -21,6 +21,8 @@ pub(crate) enum ApiCall<'a> {
     Search,
     /// A search by the path that other things are searched by too.
     ScopedSearch,
+    /// What the account can do.
+    Capability,
     Retrieve(&'a str),
     Delete(&'a str),
     /// Nothing that is here, but a key is asked for all the same.
@@ -37,7 +39,7 @@ pub(crate) enum BankCall {
 }
 
 impl<'a> Route<'a> {
-    /// Finds the route. Paths have one form: no trailing or doubled slash, case matters.
+    /// Finds the route. Paths have one form: no trailing or doubled slash, case matters. `/search` alone may end with one.
     pub(crate) fn find(method: &str, path: &'a str) -> Self {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match (method, segments.as_slice()) {
@@ -48,8 +50,9 @@ impl<'a> Route<'a> {
             (_, ["linked_accounts", "search"]) => Self::Api(ApiCall::Unknown),
             ("GET", ["linked_accounts", id]) if !id.is_empty() => Self::Api(ApiCall::Retrieve(id)),
             ("DELETE", ["linked_accounts", id]) if !id.is_empty() => Self::Api(ApiCall::Delete(id)),
-            ("GET", ["search"]) => Self::Api(ApiCall::ScopedSearch),
-            (_, ["linked_accounts" | "search", ..]) => Self::Api(ApiCall::Unknown),
+            ("GET", ["search"] | ["search", ""]) => Self::Api(ApiCall::ScopedSearch),
+            ("GET", ["capability"]) => Self::Api(ApiCall::Capability),
+            (_, ["linked_accounts" | "search" | "capability", ..]) => Self::Api(ApiCall::Unknown),
             ("GET", ["register"]) => Self::Bank(BankCall::Show),
             ("POST", ["register"]) => Self::Bank(BankCall::Submit),
             ("GET", ["register.css"]) => Self::Stylesheet,
@@ -73,7 +76,16 @@ mod tests {
             ("GET", "/linked_accounts/Search", Route::Api(ApiCall::Retrieve("Search"))),
             ("GET", "/search", Route::Api(ApiCall::ScopedSearch)),
             ("POST", "/search", Route::Api(ApiCall::Unknown)),
-            ("GET", "/search/", Route::Api(ApiCall::Unknown)),
+            ("GET", "/search/", Route::Api(ApiCall::ScopedSearch)),
+            ("POST", "/search/", Route::Api(ApiCall::Unknown)),
+            ("GET", "/search//", Route::Api(ApiCall::Unknown)),
+            ("GET", "/search/linked_account", Route::Api(ApiCall::Unknown)),
+            ("GET", "/Search", Route::Unknown),
+            ("GET", "/capability", Route::Api(ApiCall::Capability)),
+            ("GET", "/capability/", Route::Api(ApiCall::Unknown)),
+            ("POST", "/capability", Route::Api(ApiCall::Unknown)),
+            ("GET", "/capability/banks", Route::Api(ApiCall::Unknown)),
+            ("GET", "/capabilities", Route::Unknown),
             ("GET", "/linked_accounts/lnac_test_1", Route::Api(ApiCall::Retrieve("lnac_test_1"))),
             ("GET", "/linked_accounts/%2e%2e", Route::Api(ApiCall::Retrieve("%2e%2e"))),
             ("DELETE", "/linked_accounts/lnac_test_1", Route::Api(ApiCall::Delete("lnac_test_1"))),

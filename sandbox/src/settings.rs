@@ -1,30 +1,68 @@
 //! What must be set before anything is served.
 
 use omise_linked_accounts::{Mode, SecretKey};
+use worker::{Env, Url};
+
+use crate::profile::Profile;
 
 /// The sandbox's configuration.
-#[derive(Debug)]
 pub(crate) struct Settings {
     /// The one key that is accepted.
     pub(crate) secret_key: SecretKey,
+    /// What opens the control API; without it there is none.
+    pub(crate) control_token: Option<String>,
+    /// The documents that it goes by.
+    pub(crate) profile: Profile,
+    /// With a seed the same requests have the same answers.
+    pub(crate) seed: Option<u64>,
+    /// Where events go; without it none are sent.
+    pub(crate) webhook_url: Option<Url>,
 }
 
 impl Settings {
-    /// Reads the settings through `get`.
+    /// Reads the text bindings.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with which setting, never its value.
+    pub(crate) fn of(env: &Env) -> Result<Self, String> {
+        Self::read(|name| env.var(name).ok().map(|value| value.to_string()))
+    }
+
+    /// Reads the settings through `get`. An empty one is none.
     ///
     /// # Errors
     ///
     /// What is wrong with which setting, never its value.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         const KEY: &str = "OMISE_SECRET_KEY";
+        const TOKEN: &str = "CONTROL_TOKEN";
 
-        let text = get(KEY).filter(|text| !text.is_empty()).ok_or_else(|| format!("{KEY} is missing"))?;
+        let get = |name| get(name).filter(|text| !text.is_empty());
+        let text = get(KEY).ok_or_else(|| format!("{KEY} is missing"))?;
         let secret_key = SecretKey::parse(&text).map_err(|error| format!("{KEY}: {error}"))?;
         // a live key has no business here
         if secret_key.mode() == Mode::Live {
             return Err(format!("{KEY}: expected a test key (skey_test_…), found a live one"));
         }
-        Ok(Self { secret_key })
+        let control_token = get(TOKEN);
+        if control_token.as_ref().is_some_and(|token| token.len() < 16) {
+            return Err(format!("{TOKEN}: expected at least 16 characters"));
+        }
+        let profile = match get("PROFILE") {
+            Some(text) => Profile::parse(&text).ok_or("PROFILE: expected official or extended")?,
+            None => Profile::Official,
+        };
+        let seed = get("SEED").map(|text| {
+            // `parse` would take a sign
+            let digits = text.bytes().all(|b| b.is_ascii_digit());
+            text.parse().ok().filter(|_| digits).ok_or("SEED: expected a whole number from 0 to 18446744073709551615")
+        });
+        let webhook_url = get("WEBHOOK_URL").map(|text| {
+            let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            url.ok_or("WEBHOOK_URL: expected an http or https URL")
+        });
+        Ok(Self { secret_key, control_token, profile, seed: seed.transpose()?, webhook_url: webhook_url.transpose()? })
     }
 }
 
@@ -43,14 +81,63 @@ mod tests {
             (Some("pkey_test_5xuy4w91xqz7d1w9u0t"), Some("found a public key")),
             (Some(&live), Some("found a live one")),
         ] {
-            match (Settings::read(|_| key.map(str::to_owned)), fault) {
+            match (Settings::read(|name| key.filter(|_| name == "OMISE_SECRET_KEY").map(str::to_owned)), fault) {
                 (Ok(_), None) => {}
                 (Err(text), Some(fault)) => {
                     assert!(text.starts_with("OMISE_SECRET_KEY") && text.contains(fault), "{text}");
                     assert!(!text.contains("5xuy4w91xqz7d1w9u0t"), "{text}");
                 }
-                (found, _) => panic!("{key:?} gives {found:?}"),
+                (found, _) => panic!("{key:?} gives {:?}", found.err()),
             }
+        }
+    }
+
+    fn with(name: &str, text: &str) -> Result<Settings, String> {
+        Settings::read(|asked| match asked {
+            "OMISE_SECRET_KEY" => Some("skey_test_5xuy4w91xqz7d1w9u0t".to_owned()),
+            _ => (asked == name).then(|| text.to_owned()),
+        })
+    }
+
+    #[test]
+    fn what_may_be_left_out() {
+        let settings = with("", "").unwrap();
+        assert_eq!((settings.profile, settings.seed), (Profile::Official, None));
+        assert_eq!((settings.control_token, settings.webhook_url), (None, None));
+        for name in ["PROFILE", "SEED", "WEBHOOK_URL", "CONTROL_TOKEN"] {
+            assert!(with(name, "").is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_set() {
+        assert_eq!(with("PROFILE", "extended").unwrap().profile, Profile::Extended);
+        assert_eq!(with("PROFILE", "official").unwrap().profile, Profile::Official);
+        for (text, seed) in [("0", 0), ("007", 7), ("18446744073709551615", u64::MAX)] {
+            assert_eq!(with("SEED", text).unwrap().seed, Some(seed));
+        }
+        for text in ["http://127.0.0.1:9000/hook?a=b", "https://shop.example/"] {
+            assert_eq!(with("WEBHOOK_URL", text).unwrap().webhook_url.unwrap().as_str(), text);
+        }
+        assert!(with("CONTROL_TOKEN", "0123456789abcdef").unwrap().control_token.is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_not_repeated() {
+        for (name, text, fault) in [
+            ("PROFILE", "strict", "expected official or extended"),
+            ("PROFILE", "Official", "expected official or extended"),
+            ("SEED", "seven", "expected a whole number from 0 to 18446744073709551615"),
+            ("SEED", "-7", "expected a whole number from 0 to 18446744073709551615"),
+            ("SEED", "+7", "expected a whole number from 0 to 18446744073709551615"),
+            ("SEED", "7.5", "expected a whole number from 0 to 18446744073709551615"),
+            ("SEED", "18446744073709551616", "expected a whole number from 0 to 18446744073709551615"),
+            ("WEBHOOK_URL", "127.0.0.1:9000", "expected an http or https URL"),
+            ("WEBHOOK_URL", "/hook", "expected an http or https URL"),
+            ("WEBHOOK_URL", "ftp://shop.example/", "expected an http or https URL"),
+            ("CONTROL_TOKEN", "0123456789abcde", "expected at least 16 characters"),
+        ] {
+            assert_eq!(with(name, text).err().as_deref(), Some(format!("{name}: {fault}").as_str()), "{text}");
         }
     }
 }

@@ -31,10 +31,15 @@ impl Store {
         self.now
     }
 
-    /// Adds an account.
-    pub(crate) async fn add(&self, account: &Account) -> Result<()> {
+    /// Adds an account, unless as many as `limit` are pending or registered. Whether it did.
+    pub(crate) async fn add(&self, account: &Account, limit: Option<u32>) -> Result<bool> {
         let sql = "INSERT INTO accounts (id, type, return_uri, metadata, status, expires_at, created_at, search_text)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+                   WHERE ?9 IS NULL OR ?9 > (
+                     SELECT count(*) FROM accounts
+                     WHERE status = 'successful' OR status = 'pending' AND expires_at > ?7
+                   )
+                   RETURNING id";
         let values = [
             account.id.as_str().into(),
             account.kind.as_str().into(),
@@ -44,9 +49,10 @@ impl Store {
             account.expires_at.to_string().into(),
             account.created_at.to_string().into(),
             search_text::of(account).into(),
+            limit.map_or(JsValue::NULL, Into::into),
         ];
-        self.statement(sql, &values)?.run().await?;
-        Ok(())
+        let added: Option<String> = self.statement(sql, &values)?.first(Some("id")).await?;
+        Ok(added.is_some())
     }
 
     /// The account of this id; if it is pending and its time is over, it expires first.

@@ -1,5 +1,6 @@
 // A sandbox of one's own, and how to speak to it.
 
+import { request } from "node:http";
 import { after } from "node:test";
 import { type Database, randomSecrets, startSandbox } from "../../xtask/stack.ts";
 
@@ -19,8 +20,12 @@ export interface Sandbox {
   /** Every line that it logged. */
   lines: string[];
   db(): Promise<Database>;
+  /** Ends it; the test file's end does so too. */
+  stop(): Promise<void>;
   /** Calls the API with the key. */
   call(method: string, path: string, init?: RequestInit): Promise<Answer>;
+  /** Calls the API with the key, and with what fetch does not let through: a body on a GET, chunks, or a `Host`. */
+  send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer>;
   /** Creates an account, with a form body. */
   create(fields?: Record<string, string>): Promise<Answer>;
   /** Creates an account and gives its id. */
@@ -56,17 +61,54 @@ export async function read(response: Response): Promise<Answer> {
   };
 }
 
-/** Starts a sandbox that ends with the test file. `bindings` override its settings. */
-export async function sandbox(bindings?: Record<string, string | undefined>): Promise<Sandbox> {
+/**
+ * Starts a sandbox that ends with the test file. `bindings` override its settings; `statePath` is the folder of its database, which
+ * otherwise is in memory.
+ */
+export async function sandbox(
+  bindings?: Record<string, string | undefined>,
+  statePath?: string,
+): Promise<Sandbox> {
   const secrets = randomSecrets();
   const lines: string[] = [];
-  const running = await startSandbox({ secrets, bindings, log: (line) => lines.push(line) });
-  after(() => running.dispose());
+  const running = await startSandbox({ secrets, bindings, statePath, log: (line) => lines.push(line) });
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    stopped ??= running.dispose();
+    await stopped;
+  };
+  after(stop);
 
   const call: Sandbox["call"] = async (method, path, init = {}) => {
     const headers = { authorization: basic(secrets.OMISE_SECRET_KEY), ...ALONE, ...init.headers };
     return await read(await fetch(running.url + path, { method, ...init, headers }));
   };
+  const send: Sandbox["send"] = (method, path, headers, body) =>
+    new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(running.url);
+      const authorization = basic(secrets.OMISE_SECRET_KEY);
+      // of itself, Node would send the body of a GET without any
+      const length =
+        body === undefined || "transfer-encoding" in headers
+          ? {}
+          : { "content-length": `${Buffer.byteLength(body)}` };
+      const sent = request(
+        { hostname, port, method, path, headers: { authorization, ...ALONE, ...length, ...headers } },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          answer.on("data", (chunk) => chunks.push(chunk)).on("error", reject);
+          answer.on("end", () => {
+            const named = Object.entries(answer.headersDistinct).map(([name, values]) => [
+              name,
+              values?.join(", ") ?? "",
+            ]);
+            const init = { status: answer.statusCode ?? 0, headers: Object.fromEntries(named) };
+            resolve(read(new Response(Buffer.concat(chunks), init)));
+          });
+        },
+      );
+      sent.on("error", reject).end(body);
+    });
   const create: Sandbox["create"] = async (fields) => {
     const body = new URLSearchParams({ type: "direct_debit_kbank", return_uri: RETURN_URI, ...fields });
     return await call("POST", "/linked_accounts", { body });
@@ -84,7 +126,9 @@ export async function sandbox(bindings?: Record<string, string | undefined>): Pr
     key: secrets.OMISE_SECRET_KEY,
     lines,
     db: running.db,
+    stop,
     call,
+    send,
     create,
     pending,
     answer,

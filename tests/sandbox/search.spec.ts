@@ -254,6 +254,7 @@ suite("the answer", () => {
     test(`by either path: ${query}`, async () => {
       const scoped = await call("GET", `/search?scope=linked_account${query}`);
       assert.equal(scoped.status, 200);
+      assert.equal((await call("GET", `/search/?scope=linked_account${query}`)).text, scoped.text);
       assert.equal(scoped.text, (await search(query.slice(1))).text);
       assert.equal(scoped.text, (await search(`scope=linked_account${query}`)).text);
     });
@@ -352,6 +353,7 @@ suite("refused", () => {
   for (const [path, query, message] of [
     ...refused.map(([query, message]) => ["/linked_accounts/search", query, message] as const),
     ...scoped.map(([query, message]) => ["/search", query, message] as const),
+    ...scoped.map(([query, message]) => ["/search/", query, message] as const),
   ]) {
     test(`${path}?${query.slice(0, 50)}`, async () => {
       const answer = await call("GET", `${path}?${query}`);
@@ -368,7 +370,7 @@ suite("refused", () => {
       );
     });
   }
-  for (const path of ["/linked_accounts/search", "/search?scope=linked_account"]) {
+  for (const path of ["/linked_accounts/search", "/search?scope=linked_account", "/search/"]) {
     test(`with another key: ${path}`, async () => {
       for (const wrong of ["skey_test_5xuy4w91xqz7d1w9u0t", key.replace("skey", "pkey")]) {
         const answer = await read(await fetch(url + path, { headers: { authorization: basic(wrong) } }));
