@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
 //! | `GET /linked_accounts/search`, `GET /search?scope=linked_account` | the same |
-//! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
+//! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`, `bank_words`) |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
 //! Under `/linked_accounts` and `/search` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that
@@ -21,8 +21,11 @@ mod answer;
 mod api;
 mod bank_account;
 mod bank_page;
+mod bank_words;
 mod clock;
+mod failure_code;
 mod id;
+mod language;
 mod register;
 mod return_uri;
 mod route;
@@ -72,13 +75,7 @@ async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::R
             };
             answer::api(outcome, version)
         }
-        Route::Bank(call) => match register::handle(call, req, env).await {
-            Ok(outcome) => answer::bank(outcome),
-            Err(error) => {
-                console_error!("{error}");
-                answer::bank(register::broken())
-            }
-        },
+        Route::Bank(call) => answer::bank(register::handle(call, req, env).await),
         Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
         Route::Unknown => answer::api(Err(answer::not_found()), version),
     }
