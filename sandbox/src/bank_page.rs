@@ -324,6 +324,23 @@ mod tests {
     }
 
     #[test]
+    fn every_page_names_the_same_in_every_language() {
+        let names = |page: &String| ["shop.example", "<time "].map(|name| page.matches(name).count());
+        let named = |locale| pages(locale).iter().map(names).collect::<Vec<_>>();
+        assert_eq!(named(Locale::En), named(Locale::Th));
+        assert_eq!(named(Locale::En), named(Locale::Ja));
+
+        // in the title, the header and the question
+        for locale in Locale::ALL {
+            for account_type in AccountType::DIRECT_DEBIT {
+                let name = bank_name(Bank::of(&account_type).as_ref(), locale);
+                let page = question(&account(account_type), None, locale).into_string();
+                assert!(page.matches(name).count() >= 3, "{name}: {page}");
+            }
+        }
+    }
+
+    #[test]
     fn every_page_says_what_it_is() {
         for locale in Locale::ALL {
             let [long, short, money] = [words::NOT_A_BANK, words::NOT_A_BANK_SHORT, words::NO_MONEY];

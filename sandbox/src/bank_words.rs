@@ -27,13 +27,14 @@ impl Phrase {
         }
     }
 
-    /// The text in one language with its gaps filled.
+    /// The text in one language with its gaps filled. One that nothing was given for stays as it is.
     pub(crate) fn fill(self, locale: Locale, gaps: &[(&str, &dyn Render)]) -> Markup {
         html! {
             @for (i, piece) in self.text(locale).split(['{', '}']).enumerate() {
                 // every second piece is the name of a gap
                 @if i % 2 == 0 { (piece) }
                 @else if let Some((_, value)) = gaps.iter().find(|(name, _)| *name == piece) { (*value) }
+                @else { "{" (piece) "}" }
             }
         }
     }
@@ -245,11 +246,11 @@ mod tests {
 
     #[test]
     fn gaps() {
-        let phrase = phrase("{bank}: ask {shop} <now>", "{shop}", "なし");
+        let phrase = phrase("{bank}: ask {shop} <now>", "{shop}{time}", "なし");
         let shop = html! { b { "a&b" } };
         let fill = |locale| phrase.fill(locale, &[("shop", &shop), ("bank", &"x<y")]).into_string();
         assert_eq!(fill(Locale::En), "x&lt;y: ask <b>a&amp;b</b> &lt;now&gt;");
-        assert_eq!(fill(Locale::Th), "<b>a&amp;b</b>");
+        assert_eq!(fill(Locale::Th), "<b>a&amp;b</b>{time}");
         assert_eq!(fill(Locale::Ja), "なし");
     }
 
