@@ -326,9 +326,9 @@ mod tests {
     #[test]
     fn every_page_names_the_same_in_every_language() {
         let names = |page: &String| ["shop.example", "<time "].map(|name| page.matches(name).count());
-        let named = |locale| pages(locale).iter().map(names).collect::<Vec<_>>();
-        assert_eq!(named(Locale::En), named(Locale::Th));
-        assert_eq!(named(Locale::En), named(Locale::Ja));
+        let counts = |locale| pages(locale).iter().map(names).collect::<Vec<_>>();
+        assert_eq!(counts(Locale::En), counts(Locale::Th));
+        assert_eq!(counts(Locale::En), counts(Locale::Ja));
 
         // in the title, the header and the question
         for locale in Locale::ALL {
