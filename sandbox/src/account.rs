@@ -3,6 +3,8 @@
 use omise_linked_accounts::{AccountType, LinkedAccount, LinkedAccountId, RawMetadata, Status, Timestamp};
 use serde::{Deserialize, Deserializer, de};
 
+use crate::failure_code::FailureCode;
+
 /// What is known of a linked account: a row of the table `accounts`.
 #[derive(Deserialize)]
 pub(crate) struct Account {
@@ -78,8 +80,8 @@ fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RawMetadata, 
 pub(crate) enum Decision {
     /// Yes, and charge this account.
     Approve { last_digits: String },
-    /// No.
-    Decline,
+    /// No, or the bank says so.
+    Decline(FailureCode),
 }
 
 #[cfg(test)]

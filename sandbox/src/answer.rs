@@ -71,6 +71,7 @@ pub(crate) fn bank(answer: BankAnswer) -> Result<Response> {
         BankAnswer::Page { status, page, leads_to } => {
             headers.set("Content-Security-Policy", &content_security_policy(leads_to.as_deref()))?;
             headers.set("Content-Type", "text/html; charset=utf-8")?;
+            headers.set("Vary", "Accept-Language")?;
             let body = page.into_string().into_bytes();
             Ok(ResponseBuilder::new().with_status(status).with_headers(headers).fixed(body))
         }

@@ -21,14 +21,6 @@ impl BankAccount {
         }
     }
 
-    /// The account's name on the page.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Savings => "Savings account",
-            Self::Current => "Current account",
-        }
-    }
-
     /// The account that a form names.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|account| account.as_str() == text)

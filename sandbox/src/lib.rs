@@ -7,7 +7,7 @@
 //! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
 //! | `GET /linked_accounts/search`, `GET /search?scope=linked_account`, also as `/search/` | the same |
 //! | `GET /capability` | the same (`capability`) |
-//! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
+//! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`, `bank_words`) |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
 //! Under `/linked_accounts`, `/search` and `/capability` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key
@@ -31,13 +31,16 @@ mod answer;
 mod api;
 mod bank_account;
 mod bank_page;
+mod bank_words;
 mod caller;
 mod capability;
 mod chance;
 mod clock;
+mod failure_code;
 mod host;
 mod id;
 mod idempotency;
+mod language;
 mod parameters;
 mod profile;
 mod rate_limit;
@@ -104,13 +107,7 @@ async fn respond(method: &str, path: &str, mut req: Request, env: &Env) -> worke
             }
             Ok(response)
         }
-        Route::Bank(call) => match register::handle(call, req, env).await {
-            Ok(outcome) => answer::bank(outcome),
-            Err(error) => {
-                console_error!("{error}");
-                answer::bank(register::broken())
-            }
-        },
+        Route::Bank(call) => answer::bank(register::handle(call, req, env).await),
         Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
         Route::Unknown => {
             read_away(&mut req).await?;

@@ -99,13 +99,13 @@ impl Store {
                 NULL,
                 NULL,
             ],
-            Decision::Decline => [
+            Decision::Decline(failure_code) => [
                 id.as_str().into(),
                 Status::Failed.as_str().into(),
                 NULL,
                 NULL,
-                "registration_rejected".into(),
-                "The account holder declined the registration.".into(),
+                failure_code.as_str().into(),
+                failure_code.message().into(),
             ],
         };
         let settled: Option<String> = self.statement(sql, &values)?.first(Some("id")).await?;
