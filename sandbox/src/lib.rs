@@ -6,6 +6,7 @@
 //! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
 //! | `GET /linked_accounts/search`, `GET /search?scope=linked_account` | the same |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
+//! | `/sandbox` and all below it, with a `CONTROL_TOKEN` | the sandbox itself: its control API (`control`), and a page that has its buttons |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
 //! Under `/linked_accounts` and `/search` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that
@@ -22,7 +23,13 @@ mod api;
 mod bank_account;
 mod bank_page;
 mod clock;
+mod control;
+mod control_form;
+mod control_page;
+mod dump;
+mod fault;
 mod id;
+mod journal;
 mod register;
 mod return_uri;
 mod route;
@@ -30,11 +37,20 @@ mod search_text;
 mod selection;
 mod settings;
 mod store;
+mod token;
 
 use omise_linked_accounts::{ApiError, ErrorCode};
 use worker::{Env, Request, Response, console_error, console_log, event};
 
-use crate::{clock::Now, route::Route, settings::Settings, store::Store};
+use crate::{
+    clock::Now,
+    fault::Target,
+    journal::Asked,
+    route::{ApiCall, BankCall, Route},
+    settings::Settings,
+    store::Store,
+    token::ControlToken,
+};
 
 /// Answers one request.
 ///
@@ -62,25 +78,52 @@ async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::R
     };
     match Route::find(method, path) {
         Route::Api(call) => {
-            let outcome = match api::handle(call, req, env, &settings).await {
-                Ok(body) => Ok(body),
-                Err(api::Failure::Refused(error)) => Err(error),
-                Err(api::Failure::Broken(error)) => {
-                    console_error!("{error}");
-                    Err(ApiError::rails())
-                }
-            };
-            answer::api(outcome, version)
+            let asked = Asked::note(&req, env).await?;
+            let fault = fault::strike(Target::of(call));
+            let response = fault::play(fault.as_ref(), version, answer_api(call, req, env, &settings, version)).await?;
+            asked.answered(&response, fault.as_ref())?;
+            Ok(response)
         }
-        Route::Bank(call) => match register::handle(call, req, env).await {
-            Ok(outcome) => answer::bank(outcome),
-            Err(error) => {
-                console_error!("{error}");
-                answer::bank(register::broken())
-            }
-        },
+        Route::Bank(call) => {
+            let asked = Asked::note(&req, env).await?;
+            let response = answer_bank(call, req, env).await?;
+            asked.answered(&response, None)?;
+            Ok(response)
+        }
         Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
+        Route::Control(call) => match &settings.control_token {
+            Some(token) => control::handle(call, req, env, ControlToken::new(token)).await,
+            None => answer::api(Err(answer::not_found()), version),
+        },
         Route::Unknown => answer::api(Err(answer::not_found()), version),
+    }
+}
+
+async fn answer_api(
+    call: ApiCall<'_>,
+    req: Request,
+    env: &Env,
+    settings: &Settings,
+    version: Option<&str>,
+) -> worker::Result<Response> {
+    let outcome = match api::handle(call, req, env, settings).await {
+        Ok(body) => Ok(body),
+        Err(api::Failure::Refused(error)) => Err(error),
+        Err(api::Failure::Broken(error)) => {
+            console_error!("{error}");
+            Err(ApiError::rails())
+        }
+    };
+    answer::api(outcome, version)
+}
+
+async fn answer_bank(call: BankCall, req: Request, env: &Env) -> worker::Result<Response> {
+    match register::handle(call, req, env).await {
+        Ok(outcome) => answer::bank(outcome),
+        Err(error) => {
+            console_error!("{error}");
+            answer::bank(register::broken())
+        }
     }
 }
 
