@@ -463,7 +463,7 @@ suite("state", () => {
     await control("DELETE", "/state");
     await control("PUT", "/clock", { now: "2037-01-01T00:00:00Z", stand: true });
     const metadata =
-      '{"a":12345678901234567890123,"b":{"c":[null,1.50]},"__proto__":"x","lone":"\\ud800","nul":"a\\u0000b","quote":"\'\\"\\\\","th":"ใบสั่ง"}';
+      '{"a":12345678901234567890123,"b":{ "c" : [null, 1.50] },"__proto__":"x","lone":"\\ud800","nul":"a\\u0000b","quote":"\'\\"\\\\","th":"ใบสั่ง"}';
     const made = await call("POST", "/linked_accounts", {
       headers: { "content-type": "application/json" },
       body: `{"type":"direct_debit_bay","return_uri":"http://Shop.Example:80/%e0?a='b'","metadata":${metadata}}`,

@@ -190,11 +190,17 @@ suite("before or after the work is done", () => {
     ] as const) {
       const before = await total();
       await put({ route: "create", kind: "latency", ms: 1_500, committed, count: 1 });
-      const late = create();
+      const order: string[] = [];
+      const late = create().then((answer) => {
+        order.push("answered");
+        return answer;
+      });
       while ((await left()).length > 0);
       if (committed) while ((await total()) === before);
       else assert.equal((await total()) - before, made);
+      order.push("looked at");
       assert.equal((await late).status, 200);
+      assert.deepEqual(order, ["looked at", "answered"]);
       assert.equal((await total()) - before, 1);
     }
   });
