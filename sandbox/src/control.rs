@@ -1,5 +1,13 @@
 //! The control API: settle accounts, move the clock, set faults, and see what was asked, by whoever has the token.
 //!
+//! | request, under `/sandbox` | what it does |
+//! |---|---|
+//! | `GET`, `PUT`, `DELETE /state` | accounts and clock as one document (`dump`): shown, loaded, reset |
+//! | `POST /accounts/:id/settle` | `{"outcome":"approve","account":"savings"}`, `{"outcome":"decline","failure_code":"…"}`, `{"outcome":"expire"}` |
+//! | `GET`, `PUT /clock` | `{"now":"…Z","stand":true}`, or `advance` by seconds in place of `now` |
+//! | `GET`, `PUT`, `DELETE /faults` | `{"faults":[{"route":"create","kind":"rails","count":1}]}` (`fault`) |
+//! | `GET`, `DELETE /requests` | what was asked of API and bank (`journal`) |
+//!
 //! Its errors are Omise's shape without a `location`, for they are none of Omise's.
 
 use omise_linked_accounts::{LinkedAccountId, Status, Timestamp, retrieve};
