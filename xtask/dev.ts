@@ -91,6 +91,7 @@ function secrets(): Secrets {
     SESSION_SECRET: need("SESSION_SECRET"),
     FINGERPRINT_KEY: need("FINGERPRINT_KEY"),
     WEBHOOK_SECRET: need("WEBHOOK_SECRET"),
+    CONTROL_TOKEN: need("CONTROL_TOKEN"),
   };
 }
 
@@ -118,6 +119,7 @@ function say(env: Env): void {
   console.log(`
   worker   ${env.worker_url}
   sandbox  ${env.sandbox_url}
+  control  ${env.sandbox_url}/sandbox (its token is sandbox_control_token in ${relative(process.cwd(), envFile)})
 
   The shop is open (Ctrl-C closes it): ${env.storefront_url}`);
 }

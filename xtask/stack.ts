@@ -31,6 +31,8 @@ export interface Secrets {
   SESSION_SECRET: string;
   FINGERPRINT_KEY: string;
   WEBHOOK_SECRET: string;
+  /** Opens the sandbox's control API. */
+  CONTROL_TOKEN: string;
 }
 
 /** A Worker's text bindings. `undefined` takes one away. */
@@ -111,7 +113,7 @@ export interface WorkerOptions extends RunOptions {
 }
 
 export interface SandboxOptions extends RunOptions {
-  secrets: Pick<Secrets, "OMISE_SECRET_KEY" | "WEBHOOK_SECRET">;
+  secrets: Pick<Secrets, "OMISE_SECRET_KEY" | "WEBHOOK_SECRET" | "CONTROL_TOKEN">;
 }
 
 export interface StackOptions {
@@ -135,6 +137,7 @@ export interface Env {
   storefront_url: string;
   omise_secret_key: string;
   webhook_secret: string;
+  sandbox_control_token: string;
   session: Session;
 }
 
@@ -202,6 +205,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         storefront_url: storefrontUrl,
         omise_secret_key: secrets.OMISE_SECRET_KEY,
         webhook_secret: secrets.WEBHOOK_SECRET,
+        sandbox_control_token: secrets.CONTROL_TOKEN,
         session,
       },
       workerDb: worker.db,
@@ -243,10 +247,10 @@ export async function startWorker(options: WorkerOptions): Promise<Running> {
 
 /** Starts the sandbox alone. */
 export async function startSandbox(options: SandboxOptions): Promise<Running> {
-  const { OMISE_SECRET_KEY, WEBHOOK_SECRET } = options.secrets;
+  const { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN } = options.secrets;
   return await run("sandbox", "build", {
     ...options,
-    bindings: { OMISE_SECRET_KEY, WEBHOOK_SECRET, ...options.bindings },
+    bindings: { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN, ...options.bindings },
   });
 }
 
@@ -258,6 +262,7 @@ export function randomSecrets(): Secrets {
     SESSION_SECRET: randomBytes(32).toString("base64url"),
     FINGERPRINT_KEY: randomBytes(32).toString("base64url"),
     WEBHOOK_SECRET: randomBytes(32).toString("base64"),
+    CONTROL_TOKEN: randomBytes(32).toString("base64url"),
   };
 }
 

@@ -10,8 +10,19 @@ use omise_linked_accounts::{
 use worker::{Env, Request, Url};
 
 use crate::{
-    account::Account, answer, caller::Caller, capability, chance, clock::Now, id, idempotency, open_store, parameters,
-    profile::Profile, return_uri::ReturnUri, route::ApiCall, selection::Selection, settings::Settings, store::Part,
+    account::Account,
+    answer,
+    caller::Caller,
+    capability,
+    chance::{self, Thing},
+    clock::Now,
+    id, idempotency, open_store, parameters,
+    profile::Profile,
+    return_uri::ReturnUri,
+    route::ApiCall,
+    selection::Selection,
+    settings::Settings,
+    store::Part,
 };
 
 /// Why a call brings no account.
@@ -123,7 +134,7 @@ async fn create_account(sent: &Sent, env: &Env, settings: &Settings) -> Result<V
     let new = NewAccount::check(fields, profile)?;
 
     let now = Now::read(env).await?;
-    let chance = chance::rising(env, settings.seed, "account").await?;
+    let chance = chance::rising(env, settings.seed, Thing::Account).await?;
     let id = id::mint(profile.id_prefix(), now.millis, chance);
     let id = id.map_err(|error| worker::Error::RustError(error.to_string()))?;
     let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);

@@ -8,6 +8,7 @@
 //! | `GET /linked_accounts/search`, `GET /search?scope=linked_account`, also as `/search/` | the same |
 //! | `GET /capability` | the same (`capability`) |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`, `bank_words`) |
+//! | `/sandbox` and all below it, with a `CONTROL_TOKEN` | the sandbox itself: its control API (`control`), and a page that has its buttons |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
 //! Under `/linked_accounts`, `/search` and `/capability` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key
@@ -36,10 +37,16 @@ mod caller;
 mod capability;
 mod chance;
 mod clock;
+mod control;
+mod control_form;
+mod control_page;
+mod dump;
 mod failure_code;
+mod fault;
 mod host;
 mod id;
 mod idempotency;
+mod journal;
 mod language;
 mod parameters;
 mod profile;
@@ -51,18 +58,23 @@ mod search_text;
 mod selection;
 mod settings;
 mod store;
+mod token;
 
 use omise_linked_accounts::{ApiError, ErrorCode};
 use worker::{Env, Request, Response, console_error, console_log, event};
 
 use crate::{
     api::{Failure, Sent},
+    chance::Thing,
     clock::Now,
+    fault::Target,
+    journal::Asked,
     profile::Profile,
     rate_limit::Usage,
     route::{ApiCall, Route},
     settings::Settings,
     store::Store,
+    token::ControlToken,
 };
 
 /// Answers one request.
@@ -92,29 +104,38 @@ async fn respond(method: &str, path: &str, mut req: Request, env: &Env) -> worke
     };
     match Route::find(method, path) {
         Route::Api(call) => {
-            let request_id = chance::bytes(env, settings.seed, "request").await?;
-            let (outcome, usage) = answer_call(call, &mut req, env, &settings).await;
-            let outcome = outcome.map_err(|failure| match failure {
-                Failure::Refused(error) => error,
-                Failure::Broken(error) => {
-                    console_error!("{error}");
-                    ApiError::rails()
-                }
-            });
-            let response = answer::api(outcome, version, request_id)?;
-            if let Some(usage) = usage {
-                usage.write(response.headers())?;
-            }
+            let asked = Asked::note(&req, env).await?;
+            let request_id = chance::bytes(env, settings.seed, Thing::Request).await?;
+            let fault = fault::strike(Target::of(call));
+            let work = answer_call(call, &mut req, env, &settings, version, request_id);
+            let response = fault::play(fault.as_ref(), version, request_id, work).await?;
+            asked.answered(&response, fault.as_ref())?;
             Ok(response)
         }
-        Route::Bank(call) => answer::bank(register::handle(call, req, env).await),
-        Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
-        Route::Unknown => {
-            read_away(&mut req).await?;
-            let request_id = chance::bytes(env, settings.seed, "request").await?;
-            answer::api(Err(answer::not_found()), version, request_id)
+        Route::Bank(call) => {
+            let asked = Asked::note(&req, env).await?;
+            let response = answer::bank(register::handle(call, req, env).await)?;
+            asked.answered(&response, None)?;
+            Ok(response)
         }
+        Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
+        Route::Control(call) => match &settings.control_token {
+            Some(token) => control::handle(call, req, env, ControlToken::new(token)).await,
+            None => nothing_here(&mut req, env, &settings, version).await,
+        },
+        Route::Unknown => nothing_here(&mut req, env, &settings, version).await,
     }
+}
+
+async fn nothing_here(
+    req: &mut Request,
+    env: &Env,
+    settings: &Settings,
+    version: Option<&str>,
+) -> worker::Result<Response> {
+    read_away(req).await?;
+    let request_id = chance::bytes(env, settings.seed, Thing::Request).await?;
+    answer::api(Err(answer::not_found()), version, request_id)
 }
 
 /// What the sandbox goes by, for a request to this host.
@@ -133,24 +154,44 @@ async fn read_away(req: &mut Request) -> worker::Result<()> {
     req.bytes().await.map(drop)
 }
 
-/// Answers a call of the API, within the rate limit where there is one.
+/// Answers a call of the API.
 async fn answer_call(
     call: ApiCall<'_>,
     req: &mut Request,
     env: &Env,
     settings: &Settings,
-) -> (Result<Vec<u8>, Failure>, Option<Usage>) {
+    version: Option<&str>,
+    request_id: [u8; 16],
+) -> worker::Result<Response> {
     let mut usage = None;
-    let outcome = async {
-        let sent = Sent::read(req, &settings.secret_key).await?;
-        if settings.profile == Profile::Extended {
-            let now = Now::read(env).await?;
-            usage.insert(Usage::count(sent.caller, now.millis)).check()?;
+    let outcome = within_limit(call, req, env, settings, &mut usage).await.map_err(|failure| match failure {
+        Failure::Refused(error) => error,
+        Failure::Broken(error) => {
+            console_error!("{error}");
+            ApiError::rails()
         }
-        api::handle(call, &sent, env, settings).await
-    };
-    let outcome = outcome.await;
-    (outcome, usage)
+    });
+    let response = answer::api(outcome, version, request_id)?;
+    if let Some(usage) = usage {
+        usage.write(response.headers())?;
+    }
+    Ok(response)
+}
+
+/// The body of a call's answer, within the rate limit where there is one; `usage` is then how much of it is used.
+async fn within_limit(
+    call: ApiCall<'_>,
+    req: &mut Request,
+    env: &Env,
+    settings: &Settings,
+    usage: &mut Option<Usage>,
+) -> Result<Vec<u8>, Failure> {
+    let sent = Sent::read(req, &settings.secret_key).await?;
+    if settings.profile == Profile::Extended {
+        let now = Now::read(env).await?;
+        usage.insert(Usage::count(sent.caller, now.millis)).check()?;
+    }
+    api::handle(call, &sent, env, settings).await
 }
 
 /// The database, at this request's time.

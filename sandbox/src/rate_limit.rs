@@ -47,6 +47,11 @@ impl Calls {
     }
 }
 
+/// Forgets who has called.
+pub(crate) fn clear() {
+    CALLS.take();
+}
+
 /// How much of the limit a caller has used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Usage {

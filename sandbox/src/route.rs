@@ -9,6 +9,8 @@ pub(crate) enum Route<'a> {
     Bank(BankCall),
     /// The style sheet of the bank's page.
     Stylesheet,
+    /// The sandbox itself.
+    Control(ControlCall<'a>),
     /// Nothing that is here.
     Unknown,
 }
@@ -38,6 +40,58 @@ pub(crate) enum BankCall {
     Submit,
 }
 
+/// What is asked of the sandbox itself: of its control API, or of its control page. The id is as sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ControlCall<'a> {
+    /// Show the page.
+    Page,
+    /// A button of the page.
+    Press,
+    /// The page's form for the token.
+    SignIn,
+    /// The page's style sheet.
+    Stylesheet,
+    /// Accounts and clock, as one document.
+    Dump,
+    Load,
+    Reset,
+    /// Decide in an account holder's place.
+    Settle(&'a str),
+    Clock,
+    SetClock,
+    Faults,
+    SetFaults,
+    ClearFaults,
+    Requests,
+    ClearRequests,
+    /// Nothing that is here, but the token is asked for all the same.
+    Unknown,
+}
+
+impl<'a> ControlCall<'a> {
+    /// Finds the call by what comes after `/sandbox`.
+    fn find(method: &str, rest: &[&'a str]) -> Self {
+        match (method, rest) {
+            ("GET", []) => Self::Page,
+            ("POST", []) => Self::Press,
+            ("POST", ["session"]) => Self::SignIn,
+            ("GET", ["control.css"]) => Self::Stylesheet,
+            ("GET", ["state"]) => Self::Dump,
+            ("PUT", ["state"]) => Self::Load,
+            ("DELETE", ["state"]) => Self::Reset,
+            ("POST", ["accounts", id, "settle"]) => Self::Settle(id),
+            ("GET", ["clock"]) => Self::Clock,
+            ("PUT", ["clock"]) => Self::SetClock,
+            ("GET", ["faults"]) => Self::Faults,
+            ("PUT", ["faults"]) => Self::SetFaults,
+            ("DELETE", ["faults"]) => Self::ClearFaults,
+            ("GET", ["requests"]) => Self::Requests,
+            ("DELETE", ["requests"]) => Self::ClearRequests,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 impl<'a> Route<'a> {
     /// Finds the route. Paths have one form: no trailing or doubled slash, case matters. `/search` alone may end with one.
     pub(crate) fn find(method: &str, path: &'a str) -> Self {
@@ -56,6 +110,7 @@ impl<'a> Route<'a> {
             ("GET", ["register"]) => Self::Bank(BankCall::Show),
             ("POST", ["register"]) => Self::Bank(BankCall::Submit),
             ("GET", ["register.css"]) => Self::Stylesheet,
+            (_, ["sandbox", rest @ ..]) => Self::Control(ControlCall::find(method, rest)),
             _ => Self::Unknown,
         }
     }
@@ -100,6 +155,30 @@ mod tests {
             ("GET", "/register.css", Route::Stylesheet),
             ("POST", "/register.css", Route::Unknown),
             ("GET", "/register/", Route::Unknown),
+            ("GET", "/sandbox", Route::Control(ControlCall::Page)),
+            ("POST", "/sandbox", Route::Control(ControlCall::Press)),
+            ("GET", "/sandbox/", Route::Control(ControlCall::Unknown)),
+            ("POST", "/sandbox/session", Route::Control(ControlCall::SignIn)),
+            ("GET", "/sandbox/session", Route::Control(ControlCall::Unknown)),
+            ("GET", "/sandbox/control.css", Route::Control(ControlCall::Stylesheet)),
+            ("GET", "/sandbox/state", Route::Control(ControlCall::Dump)),
+            ("PUT", "/sandbox/state", Route::Control(ControlCall::Load)),
+            ("DELETE", "/sandbox/state", Route::Control(ControlCall::Reset)),
+            ("POST", "/sandbox/state", Route::Control(ControlCall::Unknown)),
+            ("POST", "/sandbox/accounts/lnac_test_1/settle", Route::Control(ControlCall::Settle("lnac_test_1"))),
+            ("POST", "/sandbox/accounts//settle", Route::Control(ControlCall::Settle(""))),
+            ("GET", "/sandbox/accounts/lnac_test_1/settle", Route::Control(ControlCall::Unknown)),
+            ("POST", "/sandbox/accounts/lnac_test_1", Route::Control(ControlCall::Unknown)),
+            ("GET", "/sandbox/clock", Route::Control(ControlCall::Clock)),
+            ("PUT", "/sandbox/clock", Route::Control(ControlCall::SetClock)),
+            ("GET", "/sandbox/faults", Route::Control(ControlCall::Faults)),
+            ("PUT", "/sandbox/faults", Route::Control(ControlCall::SetFaults)),
+            ("DELETE", "/sandbox/faults", Route::Control(ControlCall::ClearFaults)),
+            ("GET", "/sandbox/requests", Route::Control(ControlCall::Requests)),
+            ("DELETE", "/sandbox/requests", Route::Control(ControlCall::ClearRequests)),
+            ("PUT", "/sandbox/requests", Route::Control(ControlCall::Unknown)),
+            ("GET", "/sandbox_x", Route::Unknown),
+            ("GET", "/Sandbox", Route::Unknown),
             ("GET", "//linked_accounts", Route::Unknown),
             ("GET", "/Linked_Accounts/lnac_test_1", Route::Unknown),
             ("GET", "/linked_accounts_x", Route::Unknown),

@@ -112,6 +112,21 @@ impl Store {
         Ok(settled.is_some())
     }
 
+    /// Ends an account's time now, if it is pending still. Whether it was.
+    pub(crate) async fn expire(&self, id: &LinkedAccountId) -> Result<bool> {
+        let sql = "UPDATE accounts SET status = 'expired', expires_at = ?2
+                   WHERE id = ?1 AND status = 'pending' RETURNING id";
+        let values = [id.as_str().into(), self.now.to_string().into()];
+        let expired: Option<String> = self.statement(sql, &values)?.first(Some("id")).await?;
+        Ok(expired.is_some())
+    }
+
+    /// Lets all accounts expire whose time is over.
+    pub(crate) async fn lapse(&self) -> Result<()> {
+        self.statement(LAPSE_ALL, &[self.now.to_string().into()])?.run().await?;
+        Ok(())
+    }
+
     /// Unlinks a registered account; `None` where there is none, or it is not registered.
     pub(crate) async fn delete(&self, id: &LinkedAccountId) -> Result<Option<Account>> {
         let sql = "UPDATE accounts SET status = 'deleted' WHERE id = ?1 AND status = 'successful' RETURNING *";

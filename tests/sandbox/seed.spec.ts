@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
+import { controlled } from "./control.ts";
 import { type Answer, type Sandbox, sandbox } from "./sandbox.ts";
 
 /** Everything that an answer says, but for the port. */
@@ -112,3 +113,27 @@ test("a restart with the same folder goes on as if there had been none", async (
   const second = await sandbox({ SEED: "7" }, folder);
   assert.deepEqual(await morning(second), after_);
 });
+
+for (const PROFILE of ["official", "extended"]) {
+  test(`${PROFILE}: a reset begins anew, and what was dumped goes on where it was`, async () => {
+    const sandbox = await controlled({ SEED: "7", PROFILE });
+    const first = await morning(sandbox);
+    const kept = await sandbox.control("GET", "/state");
+    const second = await morning(sandbox);
+    await sandbox.control("PUT", "/clock", { advance: 86_400, stand: false });
+
+    assert.equal((await sandbox.control("DELETE", "/state")).status, 204);
+    assert.deepEqual(await morning(sandbox), first);
+    await sandbox.control("PUT", "/clock", { advance: 86_400, stand: false });
+
+    assert.equal((await sandbox.control("PUT", "/state", kept.body)).status, 204);
+    assert.deepEqual(sayAgain(await morning(sandbox)), sayAgain(second));
+  });
+}
+
+/** Without what a rate limit says: its counts are no part of a document. */
+function sayAgain(answers: unknown[]): unknown {
+  return JSON.parse(JSON.stringify(answers), (_, value) =>
+    Array.isArray(value) && `${value[0]}`.startsWith("x-ratelimit-") ? undefined : value,
+  );
+}

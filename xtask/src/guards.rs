@@ -38,8 +38,9 @@ const PINNED_CRATES: [&str; 6] =
 /// Where a package.json names packages.
 const KINDS: [&str; 3] = ["dependencies", "devDependencies", "optionalDependencies"];
 
-/// Secrets by the names that the Worker reads them by: its own bundle has to hold these, and no other product has a use for them.
-const SECRETS: [&str; 4] = ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", "WEBHOOK_SECRET"];
+/// Secrets by the names that the Worker and the sandbox read them by: their own bundles have to hold these, and no other product has
+/// a use for them.
+const SECRETS: [&str; 5] = ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", "WEBHOOK_SECRET", "CONTROL_TOKEN"];
 
 /// Where the secrets of this machine are, if it has any.
 const LOCAL_SECRETS: [&str; 2] = ["worker/.dev.vars", "sandbox/.dev.vars"];

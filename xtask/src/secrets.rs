@@ -22,11 +22,12 @@ const OMISE_SECRET_KEY: &str = "OMISE_SECRET_KEY";
 const SESSION_SECRET: &str = "SESSION_SECRET";
 const FINGERPRINT_KEY: &str = "FINGERPRINT_KEY";
 const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
+const CONTROL_TOKEN: &str = "CONTROL_TOKEN";
 
 /// A secret that both files hold has one value.
 const FILES: [(&str, &[&str]); 2] = [
     ("worker/.dev.vars", &[OMISE_SECRET_KEY, SESSION_SECRET, FINGERPRINT_KEY, WEBHOOK_SECRET]),
-    ("sandbox/.dev.vars", &[OMISE_SECRET_KEY, WEBHOOK_SECRET]),
+    ("sandbox/.dev.vars", &[OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN]),
 ];
 
 /// Writes what is missing of the two files; what is there stays.
@@ -134,6 +135,8 @@ mod tests {
         assert_eq!(value_of(&sandbox, OMISE_SECRET_KEY), Some(key));
         assert_eq!(value_of(&sandbox, WEBHOOK_SECRET), value_of(&worker, WEBHOOK_SECRET));
         assert_eq!(value_of(&sandbox, SESSION_SECRET), None);
+        assert_eq!(value_of(&sandbox, CONTROL_TOKEN).unwrap().len(), 43);
+        assert_eq!(value_of(&worker, CONTROL_TOKEN), None);
         assert_eq!(value_of(&worker, SESSION_SECRET).unwrap().len(), 43);
         assert_ne!(value_of(&worker, SESSION_SECRET), value_of(&worker, FINGERPRINT_KEY));
         assert_eq!(STANDARD.decode(value_of(&worker, WEBHOOK_SECRET).unwrap()).unwrap().len(), 32);
