@@ -173,7 +173,8 @@ function stepWith<Args extends object>(
 
 const NOTHING = fc.constant({});
 const few = <T>(...values: T[]) => fc.constantFrom(...values);
-const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 });
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 
 const query = (fields: Record<string, unknown>) => {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
@@ -306,7 +307,7 @@ const search = step(
     status: seldom(few(...STATUSES, "open")),
     type: seldom(few(...TYPES)),
     created: seldom(created),
-    page: seldom(few(0, 1, 2, 3)),
+    page: seldom(few(2, 3, 0)),
     per_page: seldom(few(1, 2, 100)),
     order: seldom(few(...ORDERS)),
     scoped: fc.boolean(),
@@ -419,7 +420,7 @@ const commands = fc.commands(
     anotherKey,
     looked,
   ]),
-  { maxCommands: 25, size: "max" },
+  { maxCommands: 20, size: "max" },
 );
 
 test(`${RUNS} sequences, SEED=${SEED}`, async () => {
