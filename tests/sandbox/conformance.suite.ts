@@ -632,8 +632,9 @@ observed(CAPTURES, "what such a payment method has", async () => {
 const skip = REGISTERED
   ? false
   : "set OMISE_LINKED_ACCOUNT to the id of an account that was registered: it will be deleted";
-const registered = (weight: Weight, source: string, what: string, run: () => Promise<void>) =>
+function registered(weight: Weight, source: string, what: string, run: () => Promise<void>): void {
   test(`${weight} (${source}): ${what}`, { skip }, run);
+}
 const path = `/linked_accounts/${REGISTERED}`;
 /** It, before it was deleted. */
 let account: Answer;
