@@ -139,7 +139,9 @@ impl Suite {
             }
             Self::Sandbox => {
                 build::build(&[Product::Sandbox])?;
-                vec![Run { name: "node --test, workerd", command: node_test("sandbox", full)? }]
+                let mut command = node_test("sandbox", full)?;
+                command.env("OMISE_PYTHON", tools::omise_python()?);
+                vec![Run { name: "node --test, workerd", command }]
             }
             Self::Attacks => {
                 build::build(&[Product::Worker, Product::WorkerFault, Product::Sandbox])?;

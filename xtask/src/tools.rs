@@ -200,11 +200,22 @@ pub(crate) fn curl() -> Result<PathBuf> {
     find_on_path(&["curl"]).with_context(|| format!("{advice}\n  {INSTALL_CURL}"))
 }
 
-/// The fuzzer of HTTP APIs, in a virtual environment of the project's: `tests/contract/requirements.txt` pins all of it, by hash.
+/// The fuzzer of HTTP APIs.
 pub(crate) fn schemathesis() -> Result<PathBuf> {
-    let folder = root().join(".tools/python");
-    let file = folder.join("bin/schemathesis");
-    let requirements = root().join("tests/contract/requirements.txt");
+    python_packages("schemathesis", "python", "tests/contract/requirements.txt", "bin/schemathesis")
+}
+
+/// A Python that has Omise's official client.
+pub(crate) fn omise_python() -> Result<PathBuf> {
+    python_packages("Omise's client for Python", "omise-python", "tests/sandbox/requirements.txt", "bin/python")
+}
+
+/// Installs packages into a virtual environment of the project's, again when what pins all of them, by hash, changed. Gives the
+/// path of `program` in it.
+fn python_packages(what: &str, folder: &str, requirements: &str, program: &str) -> Result<PathBuf> {
+    let folder = root().join(".tools").join(folder);
+    let file = folder.join(program);
+    let requirements = root().join(requirements);
     let stamp = Stamp {
         // In the folder that it speaks of, so that it goes away with it.
         file: folder.join(".xtask-stamp"),
@@ -218,7 +229,7 @@ pub(crate) fn schemathesis() -> Result<PathBuf> {
         return Ok(file);
     }
     let python = python()?;
-    step("install schemathesis", || {
+    step(&format!("install {what}"), || {
         // The one that is there may be of a Python that is gone.
         quietly(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
         quietly(
