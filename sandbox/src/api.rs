@@ -58,7 +58,7 @@ pub(crate) async fn handle(
             let now = Now::read(env).await?;
             let id = id::mint(now.millis, random()?).map_err(|error| worker::Error::RustError(error.to_string()))?;
             let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);
-            open_store(env).await?.add(&account).await?;
+            open_store(env).await?.add(&account, &origin).await?;
             Ok(create::encode_response(&account.into_linked_account(&origin)))
         }
         ApiCall::List => {

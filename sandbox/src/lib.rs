@@ -22,6 +22,9 @@ mod api;
 mod bank_account;
 mod bank_page;
 mod clock;
+mod control_webhook;
+mod delivery;
+mod event;
 mod id;
 mod register;
 mod return_uri;
@@ -30,9 +33,11 @@ mod search_text;
 mod selection;
 mod settings;
 mod store;
+mod webhook;
 
 use omise_linked_accounts::{ApiError, ErrorCode};
-use worker::{Env, Request, Response, console_error, console_log, event};
+use subtle::ConstantTimeEq;
+use worker::{Env, Request, Response, ScheduleContext, ScheduledEvent, console_error, console_log, event};
 
 use crate::{clock::Now, route::Route, settings::Settings, store::Store};
 
@@ -42,18 +47,27 @@ use crate::{clock::Now, route::Route, settings::Settings, store::Store};
 ///
 /// Only where not even an error can be built; the runtime then answers 500.
 #[event(fetch)]
-pub async fn fetch(req: Request, env: Env, _ctx: worker::Context) -> worker::Result<Response> {
+pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Result<Response> {
     let (method, path) = (req.inner().method(), req.path());
     let response = respond(&method, &path, req, &env).await?;
     // without the query, which on the bank's page holds the id that opens it
     console_log!("{method} {path} {}", response.status_code());
+    if Route::find(&method, &path).settles() {
+        ctx.wait_until(async move { delivery::work(&env).await });
+    }
     Ok(response)
+}
+
+/// Does what nobody asks for: lets accounts expire, and sends events. To be run every second.
+#[event(scheduled)]
+pub async fn scheduled(_event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
+    delivery::work(&env).await;
 }
 
 async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::Result<Response> {
     let version = req.headers().get("Omise-Version")?;
     let version = version.as_deref();
-    let settings = match Settings::read(|name| env.var(name).ok().map(|value| value.to_string())) {
+    let settings = match Settings::of(env) {
         Ok(settings) => settings,
         Err(fault) => {
             let error = ApiError::new(503, ErrorCode::InternalError, format!("the sandbox is not configured: {fault}"));
@@ -80,8 +94,37 @@ async fn respond(method: &str, path: &str, req: Request, env: &Env) -> worker::R
             }
         },
         Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
+        Route::Control => control(method, path, req, env, &settings).await,
         Route::Unknown => answer::api(Err(answer::not_found()), version),
     }
+}
+
+/// The control API, so far.
+async fn control(
+    method: &str,
+    path: &str,
+    mut req: Request,
+    env: &Env,
+    settings: &Settings,
+) -> worker::Result<Response> {
+    let Some(token) = &settings.control_token else { return answer::api(Err(answer::not_found()), None) };
+    let authorization = req.headers().get("Authorization")?.unwrap_or_default();
+    let shown = authorization.strip_prefix("Bearer ").unwrap_or_default();
+    if !bool::from(shown.as_bytes().ct_eq(token.as_bytes())) {
+        let error = ApiError::new(401, ErrorCode::AuthenticationFailure, "authentication failed");
+        return answer::api(Err(error), None);
+    }
+    let segments: Vec<&str> = path.split('/').skip(2).collect();
+    let body = req.bytes().await?;
+    let outcome = match control_webhook::handle(method, &segments, &body, env, settings).await {
+        Ok(body) => Ok(body),
+        Err(api::Failure::Refused(error)) => Err(error),
+        Err(api::Failure::Broken(error)) => {
+            console_error!("{error}");
+            Err(ApiError::rails())
+        }
+    };
+    answer::api(outcome, None)
 }
 
 /// The database, at this request's time.

@@ -9,6 +9,8 @@ pub(crate) enum Route<'a> {
     Bank(BankCall),
     /// The style sheet of the bank's page.
     Stylesheet,
+    /// The control API.
+    Control,
     /// Nothing that is here.
     Unknown,
 }
@@ -53,8 +55,14 @@ impl<'a> Route<'a> {
             ("GET", ["register"]) => Self::Bank(BankCall::Show),
             ("POST", ["register"]) => Self::Bank(BankCall::Submit),
             ("GET", ["register.css"]) => Self::Stylesheet,
+            (_, ["sandbox", ..]) => Self::Control,
             _ => Self::Unknown,
         }
+    }
+
+    /// Whether an account may be settled by it, or the clock moved.
+    pub(crate) const fn settles(self) -> bool {
+        matches!(self, Self::Bank(BankCall::Submit) | Self::Control)
     }
 }
 
@@ -88,6 +96,9 @@ mod tests {
             ("GET", "/register.css", Route::Stylesheet),
             ("POST", "/register.css", Route::Unknown),
             ("GET", "/register/", Route::Unknown),
+            ("GET", "/sandbox", Route::Control),
+            ("POST", "/sandbox/webhook/secrets", Route::Control),
+            ("GET", "/sandboxes", Route::Unknown),
             ("GET", "//linked_accounts", Route::Unknown),
             ("GET", "/Linked_Accounts/lnac_test_1", Route::Unknown),
             ("GET", "/linked_accounts_x", Route::Unknown),

@@ -31,10 +31,11 @@ impl Store {
         self.now
     }
 
-    /// Adds an account.
-    pub(crate) async fn add(&self, account: &Account) -> Result<()> {
-        let sql = "INSERT INTO accounts (id, type, return_uri, metadata, status, expires_at, created_at, search_text)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    /// Adds an account; `origin` is where the bank's page is.
+    pub(crate) async fn add(&self, account: &Account, origin: &str) -> Result<()> {
+        let sql = "INSERT INTO accounts
+                   (id, type, return_uri, metadata, status, expires_at, created_at, search_text, origin)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let values = [
             account.id.as_str().into(),
             account.kind.as_str().into(),
@@ -44,6 +45,7 @@ impl Store {
             account.expires_at.to_string().into(),
             account.created_at.to_string().into(),
             search_text::of(account).into(),
+            origin.into(),
         ];
         self.statement(sql, &values)?.run().await?;
         Ok(())
