@@ -6,10 +6,14 @@
 //! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
 //! | `GET /linked_accounts/search`, `GET /search?scope=linked_account` | the same |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`) |
+//! | `/sandbox/webhook`, `/sandbox/deliveries`, … | the control API (`control_webhook`) |
 //! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
 //!
 //! Under `/linked_accounts` and `/search` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key that
 //! opens them; without a test key there, everything is answered with 503.
+//!
+//! What happens to an account is told to a webhook, if there is one (`event`, `delivery`, `webhook`): `WEBHOOK_URL` is where, and
+//! `WEBHOOK_SECRET` signs. The scheduled handler, which is to be run every second, sends what is due.
 //!
 //! Where Omise's documentation is silent, this is what we chose: a deleted account stays readable, and deleting it again is
 //! answered like deleting any account that is not registered. A list has accounts of every status. A search
