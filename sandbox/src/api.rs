@@ -135,14 +135,15 @@ async fn create_account(sent: &Sent, env: &Env, settings: &Settings) -> Result<V
 
     let now = Now::read(env).await?;
     let chance = chance::rising(env, settings.seed, Thing::Account).await?;
-    let id = id::mint(profile.id_prefix(), now.millis, chance);
+    let id = LinkedAccountId::parse(&id::mint(profile.id_prefix(), now.millis, chance));
     let id = id.map_err(|error| worker::Error::RustError(error.to_string()))?;
     let account = Account::pending(id, new.account_type, new.return_uri, new.metadata, now.timestamp);
-    if !open_store(env).await?.add(&account, profile.account_limit()).await? {
+    let origin = sent.origin();
+    if !open_store(env).await?.add(&account, &origin, profile.account_limit()).await? {
         // the reference has this cause without a code
         return Err(ApiError::new(422, ErrorCode::BadRequest, "Account limit reached").into());
     }
-    Ok(create::encode_response(&account.into_linked_account(&sent.origin())))
+    Ok(create::encode_response(&account.into_linked_account(&origin)))
 }
 
 /// Answers a search, by either path.

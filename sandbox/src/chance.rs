@@ -13,16 +13,18 @@ use crate::random;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Thing {
     Account,
+    Event,
     Request,
 }
 
 impl Thing {
-    const ALL: [Self; 2] = [Self::Account, Self::Request];
+    const ALL: [Self; 3] = [Self::Account, Self::Event, Self::Request];
 
     /// The name by which its draws are counted.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Event => "event",
             Self::Request => "request",
         }
     }
@@ -57,6 +59,7 @@ async fn next(env: &Env, thing: Thing) -> Result<u32> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Drawn {
     account: u32,
+    event: u32,
     request: u32,
 }
 
@@ -67,6 +70,7 @@ impl Drawn {
     const fn of(&mut self, thing: Thing) -> &mut u32 {
         match thing {
             Thing::Account => &mut self.account,
+            Thing::Event => &mut self.event,
             Thing::Request => &mut self.request,
         }
     }

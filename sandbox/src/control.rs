@@ -7,6 +7,9 @@
 //! | `GET`, `PUT /clock` | `{"now":"…Z","stand":true}`, or `advance` by seconds in place of `now` |
 //! | `GET`, `PUT`, `DELETE /faults` | `{"faults":[{"route":"create","kind":"rails","count":1}]}` (`fault`) |
 //! | `GET`, `DELETE /requests` | what was asked of API and bank (`journal`) |
+//! | `GET /deliveries`, `POST /deliveries/:id/redeliver` | the attempts to send events; one more (`control_webhook`) |
+//! | `GET`, `PUT /webhook` | `{"url":"http://…"}`: where events go; null: nowhere |
+//! | `POST /webhook/secrets` | another secret takes over, and is shown this once |
 //!
 //! Its errors are Omise's shape without a `location`, for they are none of Omise's.
 
@@ -18,11 +21,12 @@ use crate::{
     account::{Account, Decision},
     bank_account::BankAccount,
     clock::{Clock, Now},
-    control_form,
+    control_form, control_webhook,
     dump::{self, Dump},
     failure_code::FailureCode,
     fault, journal, open_store,
     route::ControlCall,
+    settings::Settings,
     token::ControlToken,
 };
 
@@ -68,6 +72,10 @@ impl Refusal {
     pub(crate) const fn bad_request(message: String) -> Self {
         Self::new(400, "bad_request", message)
     }
+
+    pub(crate) const fn not_found(message: String) -> Self {
+        Self::new(404, "not_found", message)
+    }
 }
 
 /// Answers a call. Whatever is under `/sandbox` asks for the token, but for the page's form for it and its style sheet.
@@ -75,15 +83,16 @@ pub(crate) async fn handle(
     call: ControlCall<'_>,
     mut req: Request,
     env: &Env,
+    settings: &Settings,
     token: ControlToken<'_>,
 ) -> worker::Result<Response> {
     let form = matches!(call, ControlCall::Page | ControlCall::Press | ControlCall::SignIn | ControlCall::Stylesheet);
     if form {
-        return control_form::handle(call, req, env, token).await;
+        return control_form::handle(call, req, env, settings, token).await;
     }
     let authorization = req.headers().get("Authorization")?.unwrap_or_default();
     let outcome = if token.accepts(&authorization) {
-        act(call, &mut req, env).await
+        act(call, &mut req, env, settings).await
     } else {
         Err(Refusal::new(401, "authentication_failure", "authentication failed".to_owned()).into())
     };
@@ -113,13 +122,13 @@ impl Done {
     }
 }
 
-async fn act(call: ControlCall<'_>, req: &mut Request, env: &Env) -> Result<Done, Failure> {
+async fn act(call: ControlCall<'_>, req: &mut Request, env: &Env, settings: &Settings) -> Result<Done, Failure> {
     match call {
         ControlCall::Dump => Done::json(&Dump::take(env).await?),
         ControlCall::Load => {
             let dump: Dump = decode(&req.bytes().await?)?;
             dump.check().map_err(Refusal::bad_request)?;
-            dump.load(env).await?;
+            dump.load(&req.url()?.origin().ascii_serialization(), env).await?;
             Ok(Done::Nothing)
         }
         ControlCall::Reset => {
@@ -152,11 +161,25 @@ async fn act(call: ControlCall<'_>, req: &mut Request, env: &Env) -> Result<Done
             journal::clear();
             Ok(Done::Nothing)
         }
+        ControlCall::Deliveries => Done::json(&control_webhook::deliveries(env).await?),
+        ControlCall::Redeliver(id) => {
+            nothing(&req.bytes().await?)?;
+            Done::json(&control_webhook::redeliver(id, env, settings).await?)
+        }
+        ControlCall::Webhook => Done::json(&control_webhook::webhook(env, settings).await?),
+        ControlCall::SetWebhook => {
+            let wanted = decode(&req.bytes().await?)?;
+            Done::json(&control_webhook::set(wanted, env, settings).await?)
+        }
+        ControlCall::RotateSecret => {
+            nothing(&req.bytes().await?)?;
+            Done::json(&control_webhook::rotate(env, settings).await?)
+        }
         ControlCall::Page
         | ControlCall::Press
         | ControlCall::SignIn
         | ControlCall::Stylesheet
-        | ControlCall::Unknown => Err(Refusal::new(404, "not_found", "not found".to_owned()).into()),
+        | ControlCall::Unknown => Err(Refusal::not_found("not found".to_owned()).into()),
     }
 }
 
@@ -281,7 +304,7 @@ impl Settlement {
 
 /// Settles an account in its holder's place, if it is pending.
 pub(crate) async fn settle(text: &str, outcome: Outcome, env: &Env) -> Result<Account, Failure> {
-    let none = || Refusal::new(404, "not_found", format!("linked account {text} was not found"));
+    let none = || Refusal::not_found(format!("linked account {text} was not found"));
 
     let id = LinkedAccountId::parse(text).map_err(|_| none())?;
     let store = open_store(env).await?;
@@ -316,6 +339,15 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     })?;
     deserializer.end().map_err(|error| Refusal::bad_request(error.to_string()))?;
     Ok(value)
+}
+
+/// No body, or an object of no fields.
+fn nothing(body: &[u8]) -> Result<(), Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    if body.is_empty() { Ok(()) } else { decode(body).map(|Nothing {}| ()) }
 }
 
 fn error(refusal: &Refusal) -> worker::Result<Response> {

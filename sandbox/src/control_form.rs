@@ -9,13 +9,17 @@ use crate::{
     clock::{Clock, Now},
     control::{self, ClockChange, Failure, Outcome, Refusal},
     control_page::{self, View},
+    control_webhook,
+    delivery::Delivery,
     dump,
     failure_code::FailureCode,
     fault, journal, open_store,
     route::ControlCall,
     selection::Selection,
+    settings::Settings,
     store::Part,
     token::ControlToken,
+    webhook::Webhook,
 };
 
 /// Answers a call of the page.
@@ -23,6 +27,7 @@ pub(crate) async fn handle(
     call: ControlCall<'_>,
     mut req: Request,
     env: &Env,
+    settings: &Settings,
     token: ControlToken<'_>,
 ) -> Result<Response> {
     if call == ControlCall::Stylesheet {
@@ -44,13 +49,13 @@ pub(crate) async fn handle(
         return page(403, control_page::door(false));
     }
     if call == ControlCall::Page {
-        return page(200, control_page::control(&view(env).await?, None));
+        return page(200, control_page::control(&view(env, settings).await?, None));
     }
     let form = Form::parse(&req.bytes().await?);
-    match press(&form, env).await {
+    match press(&form, env, settings).await {
         Ok(()) => back(None),
         Err(Failure::Refused(Refusal { status, message, .. })) => {
-            page(status, control_page::control(&view(env).await?, Some(&message)))
+            page(status, control_page::control(&view(env, settings).await?, Some(&message)))
         }
         Err(Failure::Broken(error)) => {
             console_error!("{error}");
@@ -60,7 +65,7 @@ pub(crate) async fn handle(
 }
 
 /// Does what a button says.
-async fn press(form: &Form, env: &Env) -> std::result::Result<(), Failure> {
+async fn press(form: &Form, env: &Env, settings: &Settings) -> std::result::Result<(), Failure> {
     let settle = |outcome: Outcome| control::settle(&form.id, outcome, env);
     let advance = |seconds: i64| ClockChange { advance: Some(seconds), ..ClockChange::default() };
     let stand = |stand: bool| ClockChange { stand: Some(stand), ..ClockChange::default() };
@@ -72,6 +77,7 @@ async fn press(form: &Form, env: &Env) -> std::result::Result<(), Failure> {
         "day" => control::set_clock(advance(24 * 60 * 60), env).await,
         "stand" => control::set_clock(stand(true), env).await,
         "go" => control::set_clock(stand(false), env).await,
+        "redeliver" => control_webhook::redeliver(&form.id, env, settings).await.map(drop),
         "clear_faults" => {
             fault::clear();
             Ok(())
@@ -82,16 +88,19 @@ async fn press(form: &Form, env: &Env) -> std::result::Result<(), Failure> {
 }
 
 /// What the page shows.
-async fn view(env: &Env) -> Result<View> {
+async fn view(env: &Env, settings: &Settings) -> Result<View> {
     const NEWEST: &str = "order=reverse_chronological&per_page=50";
 
     let newest = search::decode_request(NEWEST).map_err(|error| worker::Error::RustError(error.to_string()))?;
     let Part { accounts, total } = open_store(env).await?.select(&Selection::search(&newest)).await?;
+    let now = Now::read(env).await?.timestamp;
     Ok(View {
-        now: Now::read(env).await?.timestamp,
+        now,
         stands: Clock::load(env).await?.stands_at.is_some(),
         accounts,
         total,
+        webhook: Webhook::load(env, settings, now).await?,
+        deliveries: Delivery::newest(env).await?,
         faults: fault::all(),
         requests: journal::all(),
     })

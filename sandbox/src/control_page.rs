@@ -3,13 +3,15 @@
 use maud::{DOCTYPE, Markup, html};
 use omise_linked_accounts::{Bank, Status, Timestamp};
 
-use crate::{account::Account, fault, journal};
+use crate::{account::Account, delivery::Delivery, fault, journal, webhook::Webhook};
 
 /// What `/sandbox/control.css` answers.
 pub(crate) const STYLESHEET: &str = include_str!("control.css");
 
 /// How many requests are shown.
 const MAX_REQUESTS: usize = 50;
+/// How many attempts to send an event are shown.
+const MAX_DELIVERIES: usize = 50;
 
 /// What the page shows.
 pub(crate) struct View {
@@ -20,6 +22,9 @@ pub(crate) struct View {
     pub(crate) accounts: Vec<Account>,
     /// How many there are in all.
     pub(crate) total: u64,
+    pub(crate) webhook: Webhook,
+    /// Newest first.
+    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) faults: Vec<fault::Fields>,
     /// Oldest first.
     pub(crate) requests: Vec<journal::Entry>,
@@ -34,12 +39,12 @@ pub(crate) fn control(view: &View, problem: Option<&str>) -> Markup {
         }
         (clock(view))
         (accounts(view))
-        @if let Some(deliveries) = deliveries() { (deliveries) }
+        (deliveries(view))
         (faults(&view.faults))
         (requests(&view.requests))
         section aria-labelledby="reset" {
             h2 #reset { "Start again" }
-            p { "Removes accounts, requests and faults, and sets the clock as it was at first." }
+            p { "Removes accounts, events, requests and faults, and sets clock and webhook as they were at first." }
             details {
                 summary { "Reset the sandbox" }
                 (button("reset", "Yes, remove everything", true))
@@ -172,9 +177,48 @@ fn settle(account: &Account) -> Option<Markup> {
     })
 }
 
-/// The webhooks that were sent: nothing sends any yet.
-const fn deliveries() -> Option<Markup> {
-    None
+/// The attempts to send events.
+fn deliveries(view: &View) -> Markup {
+    let shown = view.deliveries.iter().take(MAX_DELIVERIES);
+    let rows = html! {
+        @for delivery in shown {
+            tr role="row" {
+                (head(&html! { (delivery.key) " " code.whole { (delivery.event) } }))
+                (cell("Answer", Some(&html! {
+                    @match (delivery.status, &delivery.error) {
+                        (Some(status), _) => { (status) },
+                        (None, Some(error)) => { (error) },
+                        (None, None) => { "none yet" },
+                    }
+                })))
+                (cell("Time", Some(&moment(delivery.created_at))))
+                (cell("Again", Some(&html! {
+                    form.buttons method="post" action="/sandbox" {
+                        input type="hidden" name="id" value=(delivery.id);
+                        (press("redeliver", &html! { "Send again" span.spoken { " " (delivery.event) } }, false))
+                    }
+                })))
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="deliveries" {
+            h2 #deliveries { "Webhooks" }
+            p {
+                @match view.webhook.target() {
+                    Some(url) => { "Events go to " code.whole { (url.as_str()) } "." },
+                    None => { "Events go nowhere. " code { "PUT /sandbox/webhook" } " says where." },
+                }
+            }
+            @if !view.deliveries.is_empty() {
+                (table(
+                    &html! { "The last " (view.deliveries.len().min(MAX_DELIVERIES)) ", newest first" },
+                    &["Event", "Answer", "Time", "Again"],
+                    &rows,
+                ))
+            }
+        }
+    }
 }
 
 fn faults(faults: &[fault::Fields]) -> Markup {

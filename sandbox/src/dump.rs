@@ -1,6 +1,6 @@
 //! The state of the sandbox as one JSON document, to be kept and loaded again: accounts, clock, and how far a seed's sequences are,
 //! so that the same requests after the same document have the same answers. It holds no secret of the sandbox's own. Requests,
-//! faults and what was answered to an `Idempotency-Key` are no part of it.
+//! faults, events and what was answered to an `Idempotency-Key` are no part of it.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,17 @@ use crate::{
 
 /// The form of the document.
 const VERSION: u32 = 1;
-/// What empties the database. Clock and sequences then are as they were at first.
-const EMPTY: [&str; 4] =
-    ["DELETE FROM accounts", "DELETE FROM clock", "DELETE FROM chance", "DELETE FROM idempotency_keys"];
+/// What removes the state. Clock and sequences then are as they were at first.
+const EMPTY: [&str; 6] = [
+    "DELETE FROM deliveries",
+    "DELETE FROM events",
+    "DELETE FROM accounts",
+    "DELETE FROM clock",
+    "DELETE FROM chance",
+    "DELETE FROM idempotency_keys",
+];
+/// What removes what was said of webhooks at run time: the settings hold again.
+const UNSAY: [&str; 2] = ["DELETE FROM webhook", "DELETE FROM webhook_secrets"];
 /// The most bytes that one statement takes: D1 takes two million.
 const MAX_ROWS: usize = 500_000;
 /// The longest `return_uri` that is loaded, in bytes, so that an account fits into a statement.
@@ -140,12 +148,13 @@ impl Dump {
         Ok(Self { version: VERSION, clock, chance, accounts: accounts.into_iter().map(Kept).collect() })
     }
 
-    /// Puts this state in place of what there is, as a whole or, where that fails, not at all. It must be checked.
-    pub(crate) async fn load(self, env: &Env) -> Result<()> {
+    /// Puts this state in place of what there is, as a whole or, where that fails, not at all. It must be checked. `origin` is where
+    /// the bank's page is.
+    pub(crate) async fn load(self, origin: &str, env: &Env) -> Result<()> {
         let db = env.d1("DB")?;
-        let mut statements = empty(&db);
+        let mut statements = prepare(&db, &EMPTY);
         for rows in chunks(&self.accounts)? {
-            statements.push(insert(&db, &rows)?);
+            statements.push(insert(&db, &rows, origin)?);
         }
         let DumpedClock { ahead_ms: ahead, stands_at_ms: stands_at } = self.clock;
         statements.push(Clock { ahead, stands_at }.statement(&db)?);
@@ -154,18 +163,18 @@ impl Dump {
     }
 }
 
-/// Makes the sandbox as it was at first: no accounts, no requests, no faults, and clock and seed as they started.
+/// Makes the sandbox as it was at first: no accounts, events, requests or faults; clock, seed and webhook as they started.
 pub(crate) async fn reset(env: &Env) -> Result<()> {
     let db = env.d1("DB")?;
-    run(&db, empty(&db)).await?;
+    run(&db, [prepare(&db, &EMPTY), prepare(&db, &UNSAY)].concat()).await?;
     journal::clear();
     fault::clear();
     rate_limit::clear();
     Ok(())
 }
 
-fn empty(db: &D1Database) -> Vec<D1PreparedStatement> {
-    EMPTY.iter().map(|sql| db.prepare(*sql)).collect()
+fn prepare(db: &D1Database, statements: &[&str]) -> Vec<D1PreparedStatement> {
+    statements.iter().map(|sql| db.prepare(*sql)).collect()
 }
 
 /// Runs statements in one transaction.
@@ -176,14 +185,14 @@ async fn run(db: &D1Database, statements: Vec<D1PreparedStatement>) -> Result<()
 }
 
 /// The statement that adds the accounts of a JSON array of rows: as one value, for a statement takes a hundred.
-fn insert(db: &D1Database, rows: &str) -> Result<D1PreparedStatement> {
+fn insert(db: &D1Database, rows: &str, origin: &str) -> Result<D1PreparedStatement> {
     let sql = "INSERT INTO accounts (id, type, return_uri, metadata, status, last_digits, failure_code, failure_message,
-                 registered_at, expires_at, created_at, search_text)
+                 registered_at, expires_at, created_at, search_text, origin)
                SELECT value ->> 'id', value ->> 'type', value ->> 'return_uri', value ->> 'metadata_text', value ->> 'status',
                  value ->> 'last_digits', value ->> 'failure_code', value ->> 'failure_message', value ->> 'registered_at',
-                 value ->> 'expires_at', value ->> 'created_at', value ->> 'search_text'
+                 value ->> 'expires_at', value ->> 'created_at', value ->> 'search_text', ?2
                FROM json_each(?1)";
-    db.prepare(sql).bind(&[rows.into()])
+    db.prepare(sql).bind(&[rows.into(), origin.into()])
 }
 
 /// A row of the table `accounts`, as JSON.
@@ -248,7 +257,7 @@ mod tests {
     }
 
     fn dump(accounts: &[Value]) -> Value {
-        json!({ "version": 1, "clock": { "ahead_ms": 0, "stands_at_ms": null }, "chance": { "account": 0, "request": 0 }, "accounts": accounts })
+        json!({ "version": 1, "clock": { "ahead_ms": 0, "stands_at_ms": null }, "chance": { "account": 0, "event": 0, "request": 0 }, "accounts": accounts })
     }
 
     fn parse(json: &Value) -> Result<Dump, String> {
@@ -363,7 +372,7 @@ mod tests {
                 .collect();
             let mut document = dump(&accounts);
             document["clock"] = json!({ "ahead_ms": clock.0, "stands_at_ms": clock.1 });
-            document["chance"] = json!({ "account": drawn, "request": 0 });
+            document["chance"] = json!({ "account": drawn, "event": 7, "request": 0 });
             let text = document.to_string().replace("\"metadata\":{}", &format!("\"metadata\":{metadata}"));
 
             let read: Dump = serde_json::from_str(&text).unwrap();

@@ -18,6 +18,9 @@
 //! The parameters of list and search may stand in the query string, in a form body or in a JSON body, as they do in Omise's
 //! samples and clients; workerd passes the body of a GET on like any other.
 //!
+//! What happens to an account is told to a webhook, if there is one (`event`, `delivery`, `webhook`): `WEBHOOK_URL` is where, and
+//! `WEBHOOK_SECRET` signs. The scheduled handler, which is to be run every second, sends what is due.
+//!
 //! Where Omise's documentation is silent, this is what we chose: a deleted account stays readable, and deleting it again is
 //! answered like deleting any account that is not registered. A list has accounts of every status. A search
 //! finds what has the words, as they stand but in any case, in its id, its last digits or a value of its metadata. Parameters
@@ -40,7 +43,10 @@ mod clock;
 mod control;
 mod control_form;
 mod control_page;
+mod control_webhook;
+mod delivery;
 mod dump;
+mod event;
 mod failure_code;
 mod fault;
 mod host;
@@ -59,9 +65,10 @@ mod selection;
 mod settings;
 mod store;
 mod token;
+mod webhook;
 
 use omise_linked_accounts::{ApiError, ErrorCode};
-use worker::{Env, Request, Response, console_error, console_log, event};
+use worker::{Env, Request, Response, ScheduleContext, ScheduledEvent, console_error, console_log, event};
 
 use crate::{
     api::{Failure, Sent},
@@ -83,12 +90,21 @@ use crate::{
 ///
 /// Only where not even an error can be built; the runtime then answers 500.
 #[event(fetch)]
-pub async fn fetch(req: Request, env: Env, _ctx: worker::Context) -> worker::Result<Response> {
+pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Result<Response> {
     let (method, path) = (req.inner().method(), req.path());
     let response = respond(&method, &path, req, &env).await?;
     // without the query, which on the bank's page holds the id that opens it
     console_log!("{method} {path} {}", response.status_code());
+    if Route::find(&method, &path).settles() {
+        ctx.wait_until(async move { delivery::work(&env).await });
+    }
     Ok(response)
+}
+
+/// Does what nobody asks for: lets accounts expire, and sends events. To be run every second.
+#[event(scheduled)]
+pub async fn scheduled(_event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
+    delivery::work(&env).await;
 }
 
 async fn respond(method: &str, path: &str, mut req: Request, env: &Env) -> worker::Result<Response> {
@@ -120,7 +136,7 @@ async fn respond(method: &str, path: &str, mut req: Request, env: &Env) -> worke
         }
         Route::Stylesheet => answer::stylesheet(bank_page::STYLESHEET),
         Route::Control(call) => match &settings.control_token {
-            Some(token) => control::handle(call, req, env, ControlToken::new(token)).await,
+            Some(token) => control::handle(call, req, env, &settings, ControlToken::new(token)).await,
             None => nothing_here(&mut req, env, &settings, version).await,
         },
         Route::Unknown => nothing_here(&mut req, env, &settings, version).await,

@@ -64,6 +64,12 @@ pub(crate) enum ControlCall<'a> {
     ClearFaults,
     Requests,
     ClearRequests,
+    Deliveries,
+    /// Send the event of a delivery once more.
+    Redeliver(&'a str),
+    Webhook,
+    SetWebhook,
+    RotateSecret,
     /// Nothing that is here, but the token is asked for all the same.
     Unknown,
 }
@@ -87,6 +93,11 @@ impl<'a> ControlCall<'a> {
             ("DELETE", ["faults"]) => Self::ClearFaults,
             ("GET", ["requests"]) => Self::Requests,
             ("DELETE", ["requests"]) => Self::ClearRequests,
+            ("GET", ["deliveries"]) => Self::Deliveries,
+            ("POST", ["deliveries", id, "redeliver"]) => Self::Redeliver(id),
+            ("GET", ["webhook"]) => Self::Webhook,
+            ("PUT", ["webhook"]) => Self::SetWebhook,
+            ("POST", ["webhook", "secrets"]) => Self::RotateSecret,
             _ => Self::Unknown,
         }
     }
@@ -113,6 +124,11 @@ impl<'a> Route<'a> {
             (_, ["sandbox", rest @ ..]) => Self::Control(ControlCall::find(method, rest)),
             _ => Self::Unknown,
         }
+    }
+
+    /// Whether an account may be settled by it, or the clock moved.
+    pub(crate) const fn settles(self) -> bool {
+        matches!(self, Self::Bank(BankCall::Submit) | Self::Control(_))
     }
 }
 
@@ -177,6 +193,18 @@ mod tests {
             ("GET", "/sandbox/requests", Route::Control(ControlCall::Requests)),
             ("DELETE", "/sandbox/requests", Route::Control(ControlCall::ClearRequests)),
             ("PUT", "/sandbox/requests", Route::Control(ControlCall::Unknown)),
+            ("GET", "/sandbox/deliveries", Route::Control(ControlCall::Deliveries)),
+            ("POST", "/sandbox/deliveries", Route::Control(ControlCall::Unknown)),
+            (
+                "POST",
+                "/sandbox/deliveries/whdl_test_1/redeliver",
+                Route::Control(ControlCall::Redeliver("whdl_test_1")),
+            ),
+            ("GET", "/sandbox/webhook", Route::Control(ControlCall::Webhook)),
+            ("PUT", "/sandbox/webhook", Route::Control(ControlCall::SetWebhook)),
+            ("DELETE", "/sandbox/webhook", Route::Control(ControlCall::Unknown)),
+            ("POST", "/sandbox/webhook/secrets", Route::Control(ControlCall::RotateSecret)),
+            ("GET", "/sandbox/webhook/secrets", Route::Control(ControlCall::Unknown)),
             ("GET", "/sandbox_x", Route::Unknown),
             ("GET", "/Sandbox", Route::Unknown),
             ("GET", "//linked_accounts", Route::Unknown),

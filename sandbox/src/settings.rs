@@ -1,9 +1,9 @@
 //! What must be set before anything is served.
 
-use omise_linked_accounts::{Mode, SecretKey};
-use worker::{Env, Url};
+use omise_linked_accounts::{Mode, SecretKey, webhook::WebhookSecret};
+use worker::Env;
 
-use crate::profile::Profile;
+use crate::{profile::Profile, webhook::WebhookUrl};
 
 /// The sandbox's configuration.
 pub(crate) struct Settings {
@@ -15,8 +15,10 @@ pub(crate) struct Settings {
     pub(crate) profile: Profile,
     /// With a seed the same requests have the same answers.
     pub(crate) seed: Option<u64>,
-    /// Where events go; without it none are sent.
-    pub(crate) webhook_url: Option<Url>,
+    /// Where events go, unless the control API says otherwise.
+    pub(crate) webhook_url: Option<WebhookUrl>,
+    /// What signs them, until another secret takes over.
+    pub(crate) webhook_secret: Option<WebhookSecret>,
 }
 
 impl Settings {
@@ -24,7 +26,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// What is wrong with which setting, never its value.
+    /// As [`Settings::read`].
     pub(crate) fn of(env: &Env) -> Result<Self, String> {
         Self::read(|name| env.var(name).ok().map(|value| value.to_string()))
     }
@@ -37,6 +39,8 @@ impl Settings {
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         const KEY: &str = "OMISE_SECRET_KEY";
         const TOKEN: &str = "CONTROL_TOKEN";
+        const WEBHOOK_URL: &str = "WEBHOOK_URL";
+        const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
 
         let get = |name| get(name).filter(|text| !text.is_empty());
         let text = get(KEY).ok_or_else(|| format!("{KEY} is missing"))?;
@@ -58,11 +62,15 @@ impl Settings {
             let digits = text.bytes().all(|b| b.is_ascii_digit());
             text.parse().ok().filter(|_| digits).ok_or("SEED: expected a whole number from 0 to 18446744073709551615")
         });
-        let webhook_url = get("WEBHOOK_URL").map(|text| {
-            let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-            url.ok_or("WEBHOOK_URL: expected an http or https URL")
-        });
-        Ok(Self { secret_key, control_token, profile, seed: seed.transpose()?, webhook_url: webhook_url.transpose()? })
+        let seed = seed.transpose()?;
+        let webhook_url = get(WEBHOOK_URL).map(|text| WebhookUrl::parse(&text)).transpose();
+        let webhook_url = webhook_url.map_err(|fault| format!("{WEBHOOK_URL}: {fault}"))?;
+        let webhook_secret = get(WEBHOOK_SECRET).map(|text| WebhookSecret::parse(&text)).transpose();
+        let webhook_secret = webhook_secret.map_err(|fault| format!("{WEBHOOK_SECRET}: {fault}"))?;
+        if webhook_url.is_some() && webhook_secret.is_none() {
+            return Err(format!("{WEBHOOK_SECRET} is missing: {WEBHOOK_URL} is set, and events are signed"));
+        }
+        Ok(Self { secret_key, control_token, profile, seed, webhook_url, webhook_secret })
     }
 }
 
@@ -104,7 +112,7 @@ mod tests {
         let settings = with("", "").unwrap();
         assert_eq!((settings.profile, settings.seed), (Profile::Official, None));
         assert_eq!((settings.control_token, settings.webhook_url), (None, None));
-        for name in ["PROFILE", "SEED", "WEBHOOK_URL", "CONTROL_TOKEN"] {
+        for name in ["PROFILE", "SEED", "WEBHOOK_URL", "WEBHOOK_SECRET", "CONTROL_TOKEN"] {
             assert!(with(name, "").is_ok(), "{name}");
         }
     }
@@ -116,10 +124,36 @@ mod tests {
         for (text, seed) in [("0", 0), ("007", 7), ("18446744073709551615", u64::MAX)] {
             assert_eq!(with("SEED", text).unwrap().seed, Some(seed));
         }
-        for text in ["http://127.0.0.1:9000/hook?a=b", "https://shop.example/"] {
-            assert_eq!(with("WEBHOOK_URL", text).unwrap().webhook_url.unwrap().as_str(), text);
-        }
         assert!(with("CONTROL_TOKEN", "0123456789abcdef").unwrap().control_token.is_some());
+    }
+
+    #[test]
+    fn a_webhook_has_a_secret() {
+        const URL: &str = "http://127.0.0.1:8787/webhooks/omise";
+        const SECRET: &str = "c2l4dGVlbi1ieXRlcy1vci1tb3Jl";
+
+        for (url, secret, fault) in [
+            (None, None, None),
+            (Some(""), Some(""), None),
+            (None, Some(SECRET), None),
+            (Some(URL), Some(SECRET), None),
+            (Some(URL), None, Some("WEBHOOK_SECRET is missing: WEBHOOK_URL is set")),
+        ] {
+            let get = |name: &str| match name {
+                "OMISE_SECRET_KEY" => Some("skey_test_5xuy4w91xqz7d1w9u0t".to_owned()),
+                "WEBHOOK_URL" => url.map(str::to_owned),
+                "WEBHOOK_SECRET" => secret.map(str::to_owned),
+                _ => None,
+            };
+            match (Settings::read(get), fault) {
+                (Ok(settings), None) => {
+                    assert_eq!(settings.webhook_url.is_some(), url == Some(URL));
+                    assert_eq!(settings.webhook_secret.is_some(), secret == Some(SECRET));
+                }
+                (Err(text), Some(fault)) => assert!(text.starts_with(fault), "{text}"),
+                (found, _) => panic!("{url:?} and {secret:?} give {:?}", found.err()),
+            }
+        }
     }
 
     #[test]
@@ -132,12 +166,13 @@ mod tests {
             ("SEED", "+7", "expected a whole number from 0 to 18446744073709551615"),
             ("SEED", "7.5", "expected a whole number from 0 to 18446744073709551615"),
             ("SEED", "18446744073709551616", "expected a whole number from 0 to 18446744073709551615"),
-            ("WEBHOOK_URL", "127.0.0.1:9000", "expected an http or https URL"),
-            ("WEBHOOK_URL", "/hook", "expected an http or https URL"),
-            ("WEBHOOK_URL", "ftp://shop.example/", "expected an http or https URL"),
+            ("WEBHOOK_URL", "127.0.0.1", "expected an http or https URL without a user name or password"),
+            ("WEBHOOK_SECRET", "not base64!", "expected the webhook secret in Base64"),
+            ("WEBHOOK_SECRET", "c2hvcnQ=", "expected a webhook secret of at least 16 bytes"),
             ("CONTROL_TOKEN", "0123456789abcde", "expected at least 16 characters"),
         ] {
-            assert_eq!(with(name, text).err().as_deref(), Some(format!("{name}: {fault}").as_str()), "{text}");
+            let found = with(name, text).err().unwrap();
+            assert!(found.starts_with(&format!("{name}: {fault}")) && !found.contains(text), "{found}");
         }
     }
 }

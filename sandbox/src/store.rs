@@ -31,11 +31,12 @@ impl Store {
         self.now
     }
 
-    /// Adds an account, unless as many as `limit` are pending or registered. Whether it did.
-    pub(crate) async fn add(&self, account: &Account, limit: Option<u32>) -> Result<bool> {
-        let sql = "INSERT INTO accounts (id, type, return_uri, metadata, status, expires_at, created_at, search_text)
-                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-                   WHERE ?9 IS NULL OR ?9 > (
+    /// Adds an account, unless as many as `limit` are pending or registered; `origin` is where the bank's page is. Whether it did.
+    pub(crate) async fn add(&self, account: &Account, origin: &str, limit: Option<u32>) -> Result<bool> {
+        let sql = "INSERT INTO accounts
+                   (id, type, return_uri, metadata, status, expires_at, created_at, search_text, origin)
+                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+                   WHERE ?10 IS NULL OR ?10 > (
                      SELECT count(*) FROM accounts
                      WHERE status = 'successful' OR status = 'pending' AND expires_at > ?7
                    )
@@ -49,6 +50,7 @@ impl Store {
             account.expires_at.to_string().into(),
             account.created_at.to_string().into(),
             search_text::of(account).into(),
+            origin.into(),
             limit.map_or(JsValue::NULL, Into::into),
         ];
         let added: Option<String> = self.statement(sql, &values)?.first(Some("id")).await?;

@@ -2,6 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { suite, test } from "node:test";
+import { until } from "../worker/support.ts";
 import { controlled } from "./control.ts";
 import { sandbox } from "./sandbox.ts";
 
@@ -193,6 +194,34 @@ suite("what it shows", () => {
     assert.equal(paths.length, 50);
     assert.deepEqual(paths.slice(0, 2), ["POST /linked_accounts", "GET /linked_accounts/lnac_test_50"]);
     assert.ok(!page.includes("1101700230708") && !page.includes("<b>"));
+  });
+
+  test("where events go, and what came of them, to be sent again", async () => {
+    await control("DELETE", "/state");
+    const at = await (await look()).text();
+    has(at, '<h2 id="deliveries">Webhooks</h2>', "Events go nowhere.");
+    // nobody listens there
+    await control("PUT", "/webhook", { url: "http://127.0.0.1:9/<b>" });
+    const id = await pending();
+    await control("POST", `/accounts/${id}/settle`, { outcome: "expire" });
+    const deliveries = async () => (await control("GET", "/deliveries")).body.data;
+    await until(async () => (await deliveries())[0]?.error != null);
+    const [delivery] = await deliveries();
+    const page = await (await look()).text();
+    has(
+      page,
+      'Events go to <code class="whole">http://127.0.0.1:9/%3Cb%3E</code>.',
+      delivery.event,
+      "no connection, or it broke",
+      `<input type="hidden" name="id" value="${delivery.id}">`,
+    );
+    assert.equal((await press({ action: "redeliver", id: delivery.id })).status, 303);
+    const [again] = await deliveries();
+    assert.deepEqual([again.event, again.id === delivery.id], [delivery.event, false]);
+    const unknown = await press({ action: "redeliver", id: "whdl_test_0" });
+    assert.equal(unknown.status, 404);
+    has(await unknown.text(), "delivery whdl_test_0 was not found");
+    await control("DELETE", "/state");
   });
 
   test("faults, as long as there are any", async () => {

@@ -26,6 +26,11 @@ const ROUTES: [string, string][] = [
   ["DELETE", "/faults"],
   ["GET", "/requests"],
   ["DELETE", "/requests"],
+  ["GET", "/deliveries"],
+  ["POST", "/deliveries/whdl_test_1/redeliver"],
+  ["GET", "/webhook"],
+  ["PUT", "/webhook"],
+  ["POST", "/webhook/secrets"],
   ["GET", "/nothing"],
   ["PATCH", "/state"],
   ["GET", "/"],
@@ -456,7 +461,7 @@ suite("state", () => {
     assert.deepEqual((await dump()).body, {
       version: 1,
       clock: { ahead_ms: 0, stands_at_ms: null },
-      chance: { account: 0, request: 0 },
+      chance: { account: 0, event: 0, request: 0 },
       accounts: [],
     });
   });
@@ -495,9 +500,10 @@ suite("state", () => {
   });
 
   test("load(dump()) is identity, whatever the accounts", async () => {
+    const iso = (time: number) => `${new Date(time).toISOString().slice(0, 19)}Z`;
     const time = fc
       .date({ min: new Date(0), max: new Date("4999-01-01T00:00:00Z"), noInvalidDate: true })
-      .map((date) => `${date.toISOString().slice(0, 19)}Z`);
+      .map((date) => iso(date.getTime()));
     const account = fc
       .record({
         type: fc.constantFrom("bay", "bbl", "kbank", "ktb", "scb").map((bank) => `direct_debit_${bank}`),
@@ -528,19 +534,24 @@ suite("state", () => {
       stands_at_ms: fc.option(fc.nat({ max: Date.parse("4999-01-01T00:00:00Z") })),
     });
     const drawn = fc.nat({ max: 1_000_000_000 });
-    const chance = fc.record({ account: drawn, request: drawn });
+    const chance = fc.record({ account: drawn, event: drawn, request: drawn });
     const accounts = fc.uniqueArray(fc.tuple(fc.stringMatching(/^[0-9a-z]{19}$/), account), {
       selector: ([id]) => id,
       maxLength: 8,
     });
     await fc.assert(
       fc.asyncProperty(accounts, clock, chance, async (list, clock, chance) => {
+        // whose time is over expires once it is loaded
+        const late = iso(clock.stands_at_ms ?? Date.now() + clock.ahead_ms + 60_000);
         const document = {
           version: 1,
           clock,
           chance,
           accounts: list
             .map(([id, rest]) => ({ id: `lnac_test_${id}`, ...rest }))
+            .map((one) =>
+              one.status === "pending" && one.expires_at <= late ? { ...one, status: "expired" } : one,
+            )
             .sort((a, b) => (a.created_at + a.id < b.created_at + b.id ? -1 : 1)),
         };
         const loaded = await control("PUT", "/state", document);
@@ -572,7 +583,7 @@ suite("state", () => {
       created_at: "2038-01-01T00:00:00Z",
     }));
     const clock = { ahead_ms: 0, stands_at_ms: Date.parse("2038-01-01T00:00:00Z") };
-    const document = { version: 1, clock, chance: { account: 1_500, request: 0 }, accounts };
+    const document = { version: 1, clock, chance: { account: 1_500, event: 0, request: 0 }, accounts };
     assert.equal((await control("PUT", "/state", document)).status, 204);
     assert.deepEqual((await dump()).body, document);
     assert.equal((await call("GET", "/linked_accounts")).body.total, 1_500);
@@ -593,14 +604,20 @@ suite("state", () => {
       created_at: "2024-06-03T04:11:14Z",
     };
     const clock = { ahead_ms: 0, stands_at_ms: null };
-    const chance = { account: 0, request: 0 };
+    const chance = { account: 0, event: 0, request: 0 };
     const before = (await dump()).text;
     for (const [document, message] of [
       [{ version: 1, clock, chance }, /^missing field `accounts`/],
       [{ version: 2, clock, chance, accounts: [] }, /^version: expected 1$/],
-      [{ version: 1, clock: { ...clock, ahead_ms: 1e15 }, chance, accounts: [] }, /^clock\.ahead_ms: expected/],
+      [
+        { version: 1, clock: { ...clock, ahead_ms: 1e15 }, chance, accounts: [] },
+        /^clock\.ahead_ms: expected/,
+      ],
       [{ version: 1, clock, chance: { ...chance, key: 1 }, accounts: [] }, /^chance\.key: unknown field/],
-      [{ version: 1, clock, chance: { ...chance, account: -1 }, accounts: [] }, /^chance\.account: invalid value/],
+      [
+        { version: 1, clock, chance: { ...chance, account: -1 }, accounts: [] },
+        /^chance\.account: invalid value/,
+      ],
       [{ version: 1, clock, chance, accounts: [], faults: [] }, /^faults: unknown field `faults`/],
       [
         { version: 1, clock, chance, accounts: [good, { ...good, id: "x" }] },

@@ -15,7 +15,7 @@ const statements = file.split("\n").filter((line) => line !== "");
 const PLANS: [RegExp, RegExp][] = [
   [
     /^UPDATE .* WHERE status = 'pending'/,
-    /^SEARCH accounts USING INDEX accounts_pending \(status=\? AND expires_at<\?\)$/,
+    /^SEARCH accounts USING COVERING INDEX accounts_pending \(status=\? AND expires_at<\?\)$/,
   ],
   [
     /WHERE created_at >= \?.* AND status = \?/,

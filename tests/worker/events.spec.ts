@@ -1,0 +1,54 @@
+// The Worker learns from the sandbox's events how a registration ended, though nobody asks it.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { Customer, register, until } from "./support.ts";
+
+let stack: Stack;
+const lines: string[] = [];
+
+before(async () => {
+  stack = await startStack({ secrets: randomSecrets(), storefront: false, log: (line) => lines.push(line) });
+});
+after(() => stack?.dispose());
+
+/** What the Worker knows of an account, without asking it. */
+async function known(id: string): Promise<string | undefined> {
+  const db = await stack.workerDb();
+  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(id).first<{ status: string }>();
+  return row?.status;
+}
+
+async function heard(id: string): Promise<Record<string, unknown>[]> {
+  const db = await stack.workerDb();
+  const sql = "SELECT actor, action, outcome FROM audit WHERE link = ? AND action = 'webhook'";
+  return (await db.prepare(sql).bind(id).all()).results;
+}
+
+const customer = () => new Customer(stack.workerUrl, stack.env.session);
+
+for (const [action, status] of [
+  ["approve", "successful"],
+  ["decline", "failed"],
+] as const) {
+  test(`${status}`, async () => {
+    const { id, registration_uri } = (await customer().create({ replace_pending: true })).body;
+    assert.equal(await known(id), "pending");
+    await register(registration_uri, action);
+    await until(async () => (await known(id)) === status);
+    assert.deepEqual(await heard(id), [{ actor: null, action: "webhook", outcome: status }]);
+  });
+}
+
+test("expired: the sandbox finds it out by itself", async () => {
+  const { id } = (await customer().create({ replace_pending: true })).body;
+  const sandbox = await stack.sandboxDb();
+  await sandbox
+    .prepare("UPDATE accounts SET expires_at = '2024-06-04T04:11:14Z' WHERE id = ?")
+    .bind(id)
+    .run();
+  await until(async () => (await known(id)) === "expired");
+  assert.deepEqual(await heard(id), [{ actor: null, action: "webhook", outcome: "expired" }]);
+  assert.equal(lines.filter((line) => /^evnt_test_\w{19} linked_account\.expire 200$/.test(line)).length, 1);
+});
