@@ -8,18 +8,19 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { Log, LogLevel, Miniflare } from "miniflare";
+import { Miniflare } from "miniflare";
+import { startFront } from "../sandbox/npm/front.ts";
+import * as shared from "../sandbox/npm/run.ts";
+
+export type { Database } from "../sandbox/npm/run.ts";
+
+type Database = shared.Database;
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const HOST = "127.0.0.1";
 /** A rate limit that nobody reaches. */
 const NO_LIMIT = 100_000;
-/** How often the sandbox does what nobody asks for. */
-const TICK_MS = 1_000;
 
 // Before wrangler is loaded: it is asked to read configuration, not to talk or to call home.
 process.env.WRANGLER_LOG ??= "error";
@@ -49,28 +50,10 @@ export interface Session {
   aud: string;
 }
 
-/** The part of D1 that tests need. */
-export interface Database {
-  prepare(sql: string): Statement;
-  batch(statements: Statement[]): Promise<unknown>;
-}
-
-interface Statement {
-  bind(...values: unknown[]): Statement;
-  all<Row = Record<string, unknown>>(): Promise<{ results: Row[] }>;
-  first<Row = Record<string, unknown>>(): Promise<Row | null>;
-  run(): Promise<unknown>;
-}
-
 /** A rate limit of wrangler.toml. */
 interface RateLimit {
   name: string;
   simple: { limit: number; period: 10 | 60 };
-}
-
-/** The part of a Worker that the cron calls. */
-interface Scheduled {
-  scheduled(options: { cron: string }): Promise<{ outcome: string }>;
 }
 
 /** A Worker that runs. */
@@ -82,7 +65,15 @@ export interface Running {
   cron(): Promise<void>;
   /** Runs the cron handler as of a trigger; gives the outcome. */
   scheduled(cron: string): Promise<string>;
+  /** Runs it each second, until the signal or the end of workerd. */
+  tick(signal: AbortSignal): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** A sandbox that runs. */
+export interface RunningSandbox extends Running {
+  /** Bare origin of its Worker, behind what plays the network's faults. */
+  behind: string;
 }
 
 /** What every Worker can be started with. */
@@ -192,8 +183,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       log,
     });
     disposers.push(worker.dispose);
-    // Stopped first, while the Worker still takes what is under way.
-    disposers.push(tick(sandbox, log));
+    const stopping = new AbortController();
+    const ticking = sandbox.tick(stopping.signal).catch((error) => log?.(`the sandbox is gone: ${error}`));
+    // first, while the Worker still takes what is on its way
+    disposers.push(async () => {
+      stopping.abort();
+      await ticking;
+    });
 
     const session: Session = {
       alg: "HS256",
@@ -256,34 +252,22 @@ export async function startWorker(options: WorkerOptions): Promise<Running> {
   });
 }
 
-/** Starts the sandbox alone. */
-export async function startSandbox(options: SandboxOptions): Promise<Running> {
+/** Starts the sandbox alone, behind what plays the network's faults. */
+export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN } = options.secrets;
-  return await run("sandbox", "build", {
-    ...options,
-    bindings: { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN, ...options.bindings },
-  });
-}
-
-/**
- * Lets the sandbox do what nobody asks for, again and again: accounts expire, events are sent. Gives what ends it, once nothing is under
- * way any more.
- */
-export function tick(sandbox: Running, log: (line: string) => void = () => {}): () => Promise<void> {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const ticking = (async () => {
-    while (!signal.aborted) {
-      const outcome = await sandbox.scheduled("* * * * *").catch(String);
-      if (outcome !== "ok") log(`the sandbox's tick: ${outcome}`);
-      // Nobody's process stays for it.
-      await setTimeout(TICK_MS, undefined, { ref: false, signal }).catch(() => {});
-    }
-  })();
-  return async () => {
-    stopping.abort();
-    await ticking;
-  };
+  const bindings = { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN, ...options.bindings };
+  const running = await run("sandbox", "build", { ...options, port: 0, bindings });
+  try {
+    const front = await startFront(options.port ?? 0, Promise.resolve(running.url));
+    const dispose = async () => {
+      await front.close();
+      await running.dispose();
+    };
+    return { ...running, url: front.url, behind: running.url, dispose };
+  } catch (error) {
+    await running.dispose();
+    throw error;
+  }
 }
 
 /** Random secrets of the right forms, for tests. */
@@ -339,67 +323,44 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
       module("ESModule", "build/index.js", `${out}/index.js`),
       module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),
     ],
-    host: HOST,
+    ...shared.surroundings(log),
     port: options.port ?? 0,
-    // Would be fetched from the network otherwise.
-    cf: false,
-    telemetry: { enabled: false },
-    log: new LogTo(log),
-    logRequests: false,
-    handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
-      for (const stream of [stdout, stderr]) createInterface(stream).on("line", log);
-    },
+    ...(folder === "sandbox" && shared.DIRECT),
     ...(options.statePath && { defaultPersistRoot: options.statePath }),
     ...(options.inspectorPort !== undefined && { inspectorPort: options.inspectorPort }),
   });
   try {
-    const url = (await mf.ready).origin;
+    const entry = (await mf.ready).origin;
+    const url = folder === "sandbox" ? await shared.directUrl(mf) : entry;
     for (const { binding, migrations_dir = "migrations" } of config.d1_databases) {
       const migrations = options.migrations ?? join(ROOT, folder, migrations_dir);
       if (kept(binding)) await migrate(await mf.getD1Database(binding), migrations);
     }
-    const scheduled = async (cron: string) => {
-      // Its declared type is that of a request of the host's own.
-      const worker = (await mf.getWorker()) as unknown as Scheduled;
-      return (await worker.scheduled({ cron })).outcome;
-    };
+    const scheduled = (cron: string) => shared.scheduled(mf, cron);
+    const tick = (signal: AbortSignal) => shared.tick(mf, signal, log);
     const cron = async () => {
       const outcome = await scheduled("*/5 * * * *");
       if (outcome !== "ok") throw new Error(`the cron's outcome is ${outcome}`);
     };
-    return { url, db: () => mf.getD1Database("DB"), cron, scheduled, dispose: () => mf.dispose() };
+    return { url, db: () => mf.getD1Database("DB"), cron, scheduled, tick, dispose: () => mf.dispose() };
   } catch (error) {
     await mf.dispose();
     throw error;
   }
 }
 
-/** Applies what was not applied yet, in the order of the names, with wrangler's own bookkeeping. */
+/** Applies what was not applied yet of a folder of migrations. */
 export async function migrate(db: Database, folder: string): Promise<void> {
-  await db
-    .prepare(
-      `CREATE TABLE IF NOT EXISTS d1_migrations(
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        name TEXT UNIQUE,
-        applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
-      )`,
-    )
-    .run();
-  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
-  const applied = new Set(results.map(({ name }) => name));
-  const files = readdirSync(folder).filter((name) => name.endsWith(".sql") && !applied.has(name));
-  for (const name of files.sort()) {
-    const statements = unstable_splitSqlQuery(readFileSync(join(folder, name), "utf8")).map((sql) =>
-      db.prepare(sql),
-    );
-    const done = db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name);
-    // One transaction: a migration is applied as a whole or not at all.
-    await db.batch([...statements, done]).catch((cause: unknown) => {
-      throw new Error(`${join(folder, name)} cannot be applied: is the database older than a change to it?`, {
-        cause,
-      });
-    });
-  }
+  await shared.migrate(db, migrationsIn(folder));
+}
+
+/** The migrations in a folder, in the order of their names. */
+export function migrationsIn(folder: string): shared.Migration[] {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  return files.sort().map((name) => ({
+    name,
+    statements: unstable_splitSqlQuery(readFileSync(join(folder, name), "utf8")),
+  }));
 }
 
 /** Three ports that nobody listens on now, all different: each is held until all are found. */
@@ -415,18 +376,4 @@ async function freePorts(): Promise<[number, number, number]> {
   const ports: [number, number, number] = [portOf(one), portOf(two), portOf(three)];
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
-}
-
-/** Miniflare's own messages, which it would print. */
-class LogTo extends Log {
-  readonly #line: (line: string) => void;
-
-  constructor(line: (line: string) => void) {
-    super(LogLevel.WARN);
-    this.#line = line;
-  }
-
-  override log(message: string): void {
-    for (const line of message.split("\n")) this.#line(line);
-  }
 }

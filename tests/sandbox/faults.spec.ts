@@ -1,4 +1,4 @@
-// Faults on demand, as they leave the sandbox itself: what the launcher makes of the connection is tested with the launcher.
+// Faults on demand, as they leave the Worker, and those of the network as the front in front of it plays them.
 
 import { strict as assert } from "node:assert";
 import { once } from "node:events";
@@ -7,7 +7,7 @@ import { suite, test } from "node:test";
 import { controlled } from "./control.ts";
 import { basic, RETURN_URI } from "./sandbox.ts";
 
-const { url, key, token, control, call, create, pending, registered } = await controlled();
+const { url, behind, key, token, control, call, create, pending, registered } = await controlled();
 const put = async (...faults: object[]) => {
   const set = await control("PUT", "/faults", { faults });
   assert.equal(set.status, 200, set.text);
@@ -118,10 +118,10 @@ suite("what they do", () => {
     [{ kind: "cut", after: 0 }, "cut;after=0"],
     [{ kind: "cut", after: 40 }, "cut;after=40"],
   ] as const) {
-    test(`${header}: a word to the launcher`, async () => {
+    test(`${header}: a word to the front`, async () => {
       const id = await pending();
-      const whole = await raw("GET", `/linked_accounts/${id}`);
-      assert.equal(whole.headers.get("x-sandbox-fault"), null);
+      const whole = await headOf(`/linked_accounts/${id}`);
+      assert.equal(whole.header, null);
       await put({ route: "retrieve", ...fault, count: 1 });
       // past whatever plays it
       const struck = await headOf(`/linked_accounts/${id}`);
@@ -129,6 +129,49 @@ suite("what they do", () => {
       assert.equal(struck.text, fault.kind === "cut" ? whole.text : "");
     });
   }
+});
+
+suite("what the front plays", () => {
+  /** What arrives of an answer, and how it ends. */
+  const arrives = (path: string) => {
+    const { port } = new URL(url);
+    const asked = request({ port, path, headers: { authorization: basic(key) }, agent: false }).end();
+    let text = "";
+    const ended = new Promise<string>((resolve) => {
+      asked.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
+      asked.on("response", (answer) => {
+        answer.setEncoding("utf8").on("data", (part) => {
+          text += part;
+        });
+        answer.on("end", () => resolve("end")).on("error", (error) => resolve(error.message));
+      });
+    });
+    return { asked, ended, text: () => text };
+  };
+
+  test("reset and cut: the connection ends, by RST or within the answer", async () => {
+    const id = await pending();
+    const whole = (await raw("GET", `/linked_accounts/${id}`)).text;
+    await put(
+      { route: "retrieve", kind: "reset", count: 1 },
+      { route: "retrieve", kind: "cut", after: 40, count: 1 },
+    );
+    const reset = arrives(`/linked_accounts/${id}`);
+    assert.deepEqual([await reset.ended, reset.text()], ["ECONNRESET", ""]);
+    const cut = arrives(`/linked_accounts/${id}`);
+    assert.deepEqual([await cut.ended, cut.text()], ["aborted", whole.slice(0, 40)]);
+    assert.equal((await raw("GET", `/linked_accounts/${id}`)).text, whole);
+  });
+
+  test("hang: nothing, though others are answered", async () => {
+    await put({ route: "list", kind: "hang", count: 1 });
+    const hung = arrives("/linked_accounts");
+    while ((await left()).length > 0);
+    assert.equal((await call("GET", "/linked_accounts")).status, 200);
+    assert.equal(hung.text(), "");
+    hung.asked.destroy();
+    assert.equal(await hung.ended, "ECONNRESET");
+  });
 });
 
 suite("before or after the work is done", () => {
@@ -338,10 +381,10 @@ suite("the list", () => {
   });
 });
 
-/** The header that tells the launcher of a fault, and the body beside it. */
+/** The header that tells the front of a fault, and the body beside it, as the Worker sends them. */
 async function headOf(path: string, form?: string) {
   const headers = { authorization: basic(key), "content-type": "application/x-www-form-urlencoded" };
   const method = form === undefined ? "GET" : "POST";
-  const response = await fetch(url + path, { method, headers, body: form ?? null });
+  const response = await fetch(behind + path, { method, headers, body: form ?? null });
   return { header: response.headers.get("x-sandbox-fault"), text: await response.text() };
 }

@@ -71,7 +71,7 @@ suite("settings that are wrong", () => {
   for (const [name, value, fault] of [
     ["PROFILE", "strict", "expected official or extended"],
     ["SEED", "seven", "expected a whole number from 0 to 18446744073709551615"],
-    ["WEBHOOK_URL", "shop.example/hook", "expected an http or https URL"],
+    ["WEBHOOK_URL", "shop.example/hook", "expected an http or https URL without a user name or password"],
     ["CONTROL_TOKEN", "short", "expected at least 16 characters"],
   ] as const) {
     test(name, async () => {

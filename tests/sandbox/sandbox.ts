@@ -15,6 +15,8 @@ export interface Answer {
 
 export interface Sandbox {
   url: string;
+  /** Its Worker, behind what plays the network's faults. */
+  behind: string;
   /** Its secret key. */
   key: string;
   /** Every line that it logged. */
@@ -123,6 +125,7 @@ export async function sandbox(
     });
   return {
     url: running.url,
+    behind: running.behind,
     key: secrets.OMISE_SECRET_KEY,
     lines,
     db: running.db,

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the Worker, the sandbox, the npm package, and the storefront that installs it.
+//! `cargo xtask build`: the Worker, the sandbox, the npm packages, and the storefront that installs one.
 //!
 //! Nothing is downloaded while building: worker-build would fetch its helpers unless it is told where they are.
 
@@ -18,7 +18,7 @@ use crate::{
     texts, tools,
 };
 
-/// The version that the npm package gets: that of the workspace.
+/// The version that the npm packages get: that of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What wasm-opt may use: what rustc and wasm-bindgen emit for this target, and no newer encoding that a runtime may not read yet.
@@ -36,7 +36,7 @@ const WASM_FEATURES: [&str; 7] = [
 /// not yet collected. Without a limit of its own, the instance would grow until the runtime ends the isolate.
 const MAX_MEMORY: usize = 64 << 20;
 
-/// Build the Worker, the sandbox, the npm package, and install the package in the storefront.
+/// Build the Worker, the sandbox, the npm packages, and install the one for shops in the storefront.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Build this one only, with what it needs
@@ -53,15 +53,18 @@ pub(crate) enum Product {
     WorkerFault,
     /// `sandbox/build/`
     Sandbox,
-    /// `target/npm/*.tgz`
+    /// `target/npm/omise-linked-accounts-<version>.tgz`
     Package,
+    /// `target/npm/omise-linked-accounts-sandbox-<version>.tgz`
+    SandboxPackage,
     /// `examples/storefront/node_modules/`
     Storefront,
 }
 
 impl Product {
     /// Everything that is shipped or shown, in the order in which one needs the other.
-    pub(crate) const ALL: [Self; 4] = [Self::Worker, Self::Sandbox, Self::Package, Self::Storefront];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Worker, Self::Sandbox, Self::Package, Self::SandboxPackage, Self::Storefront];
 }
 
 /// The command.
@@ -83,6 +86,12 @@ pub(crate) fn build(products: &[Product]) -> Result<()> {
             Product::WorkerFault => worker("worker", "build-fault", &["--features", "fault"])?,
             Product::Sandbox => worker("sandbox", "build", &[])?,
             Product::Package => package()?,
+            Product::SandboxPackage => {
+                if !products.contains(&Product::Sandbox) {
+                    worker("sandbox", "build", &[])?;
+                }
+                sandbox_package()?;
+            }
             Product::Storefront => {
                 if !products.contains(&Product::Package) {
                     package()?;
@@ -102,6 +111,16 @@ pub(crate) fn tarball() -> PathBuf {
 /// The unpacked npm package.
 pub(crate) fn package_folder() -> PathBuf {
     root().join("target/npm/package")
+}
+
+/// The packed npm package of the sandbox.
+pub(crate) fn sandbox_tarball() -> PathBuf {
+    root().join(format!("target/npm/omise-linked-accounts-sandbox-{VERSION}.tgz"))
+}
+
+/// The unpacked npm package of the sandbox.
+pub(crate) fn sandbox_package_folder() -> PathBuf {
+    root().join("target/npm/sandbox")
 }
 
 /// Declarations of the package's generated code, for `tsc` only.
@@ -131,7 +150,7 @@ fn worker(folder: &str, out: &str, arguments: &[&str]) -> Result<()> {
     let stamp = Stamp {
         file: root().join("target/xtask").join(format!("{folder}-{out}")),
         inputs: inputs(&[folder, "src"]),
-        ignored: [".dev.vars", ".wrangler", "build", "build-fault", "entry.js", "node_modules", "rescue.js"]
+        ignored: [".dev.vars", ".wrangler", "build", "build-fault", "entry.js", "node_modules", "npm", "rescue.js"]
             .iter()
             .map(|name| crate_folder.join(name))
             // Compiled with the feature `js` only.
@@ -206,18 +225,76 @@ fn package() -> Result<()> {
         }
         texts::write(&folder, &types)?;
         copy_folder(&root().join("pkg-template"), &folder)?;
-        for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
-            fs::copy(root().join(license), folder.join(license)).with_context(|| format!("cannot copy {license}"))?;
-        }
-        set_version(&folder.join("package.json"))?;
-        quietly(
-            tools::npm()?
-                .args(["pack", "--silent", "--ignore-scripts", "--pack-destination", ".."])
-                .current_dir(folder),
-        )?;
-        not_empty(&tarball())?;
+        pack(&folder, &tarball())?;
         stamp.write(&before)
     })
+}
+
+/// The npm package of the sandbox: `target/npm/sandbox/`, packed as `target/npm/omise-linked-accounts-sandbox-<version>.tgz`.
+fn sandbox_package() -> Result<()> {
+    let (from, built) = (root().join("sandbox/npm"), root().join("sandbox/build"));
+    let stamp = Stamp {
+        file: root().join("target/xtask/sandbox-package"),
+        inputs: inputs(&[
+            "sandbox/build",
+            "sandbox/migrations",
+            "sandbox/npm",
+            "sandbox/wrangler.toml",
+            "xtask/sandbox.ts",
+            "xtask/stack.ts",
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+        ]),
+        ignored: vec![],
+        versions: versions()?,
+        outputs: vec![sandbox_tarball()],
+    };
+    let before = stamp.before()?;
+    if stamp.is_current(&before)? && sandbox_package_folder().is_dir() {
+        unchanged("build sandbox package");
+        return Ok(());
+    }
+    step("build sandbox package", || {
+        stamp.clear()?;
+        let folder = sandbox_package_folder();
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for (from, name) in
+            [(&from, "package.json"), (&from, "README.md"), (&built, "index.js"), (&built, "index_bg.wasm")]
+        {
+            fs::copy(from.join(name), folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
+        }
+        quietly(
+            Command::new(tools::esbuild()?)
+                .arg(from.join("main.ts"))
+                .args(["--bundle", "--platform=node", "--format=esm", "--target=node20", "--packages=external"])
+                // what takes a while to load is in a file of its own
+                .args(["--splitting", "--chunk-names=[name]", "--log-level=warning"])
+                .arg(format!("--outdir={}", folder.display())),
+        )?;
+        for name in ["main.js", "run.js"] {
+            not_empty(&folder.join(name))?;
+        }
+        quietly(
+            tools::node_command()?.args(["xtask/sandbox.ts", "sandbox/wrangler.toml"]).arg(folder.join("worker.json")),
+        )?;
+        pack(&folder, &sandbox_tarball())?;
+        stamp.write(&before)
+    })
+}
+
+/// Adds what every npm package has, and packs it.
+fn pack(folder: &Path, tarball: &Path) -> Result<()> {
+    for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(root().join(license), folder.join(license)).with_context(|| format!("cannot copy {license}"))?;
+    }
+    set_version(&folder.join("package.json"))?;
+    quietly(
+        tools::npm()?.args(["pack", "--silent", "--ignore-scripts", "--pack-destination", ".."]).current_dir(folder),
+    )?;
+    not_empty(tarball)
 }
 
 /// Compiles the core with a feature for JavaScript into a folder: module and glue; the glue's declarations go to another.
@@ -297,12 +374,13 @@ fn optimise(wasm: &Path, names: &Path) -> Result<()> {
 /// Replaces the template's version, and nothing else of the file: the order of `exports` has a meaning.
 fn set_version(package_json: &Path) -> Result<()> {
     const PLACEHOLDER: &str = "\"version\": \"0.0.0\"";
-    let text = fs::read_to_string(package_json).context("cannot read pkg-template/package.json")?;
+    let name = package_json.display();
+    let text = fs::read_to_string(package_json).with_context(|| format!("cannot read {name}"))?;
     if text.matches(PLACEHOLDER).count() != 1 {
-        bail!("pkg-template/package.json must hold {PLACEHOLDER} once");
+        bail!("{name} must hold {PLACEHOLDER} once");
     }
     let text = text.replace(PLACEHOLDER, &format!("\"version\": \"{VERSION}\""));
-    fs::write(package_json, text).context("cannot write target/npm/package/package.json")
+    fs::write(package_json, text).with_context(|| format!("cannot write {name}"))
 }
 
 /// Installs the packed package, not the source tree, in the storefront.

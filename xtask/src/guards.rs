@@ -45,9 +45,16 @@ const SECRETS: [&str; 5] = ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_K
 /// Where the secrets of this machine are, if it has any.
 const LOCAL_SECRETS: [&str; 2] = ["worker/.dev.vars", "sandbox/.dev.vars"];
 
+/// What the sandbox's npm package says of itself.
+const SANDBOX_MANIFEST: &str = "sandbox/npm/package.json";
+
+/// What only the build of the Worker holds that dies where a request asks for it.
+const WORKER_FAULT: &str = "X-Fault";
+
 /// What only a product for tests holds, and where it comes from.
-const FOR_TESTS: [(&str, &str); 3] = [
-    ("X-Fault", "worker/src/fault.rs"),
+const FOR_TESTS: [(&str, &str); 4] = [
+    (WORKER_FAULT, "worker/src/fault.rs"),
+    ("X-Sandbox-Fault", "sandbox/npm/front.ts"),
     ("the sandbox", "sandbox/src/lib.rs"),
     ("/register.css", "sandbox/src/bank_page.rs"),
 ];
@@ -78,18 +85,17 @@ pub(crate) fn check() -> Result<Vec<String>> {
     }
     let package = serde_json::from_str(&read("package.json")?).context("cannot read package.json")?;
     faults.extend(package_pins(&package));
+    let sandbox =
+        serde_json::from_str(&read(SANDBOX_MANIFEST)?).with_context(|| format!("cannot read {SANDBOX_MANIFEST}"))?;
+    faults.extend(sandbox_dependencies(&sandbox, &package));
     let lockfile = serde_json::from_str(&read("package-lock.json")?).context("cannot read package-lock.json")?;
     faults.extend(lockfile_age(&package, &lockfile));
     Ok(faults)
 }
 
-/// Everything that is wrong with the Worker's bundle and the npm package, which have to be there.
+/// Everything that is wrong with the Worker's bundle and the npm packages, which have to be there.
 pub(crate) fn check_built() -> Result<Vec<String>> {
-    let mut banned = Vec::new();
-    for (text, source) in FOR_TESTS {
-        banned.push(Banned::new(format!("`{text}` of {source}"), text));
-    }
-    banned.push(Banned::new("a source map", "sourceMappingURL"));
+    let mut banned = vec![Banned::new("a source map", "sourceMappingURL")];
     banned.extend(places(&[
         Some(root().to_owned()),
         Some(cargo_target_dir()),
@@ -103,6 +109,17 @@ pub(crate) fn check_built() -> Result<Vec<String>> {
     }
 
     let mut faults = Vec::new();
+    // It is for tests, and knows the names of its own secrets.
+    let workers = [WORKER_FAULT, "SESSION_SECRET", "FINGERPRINT_KEY"]
+        .map(|text| Banned::new(format!("`{text}`, which is the Worker's"), text));
+    let sandbox = [&banned[..], &workers].concat();
+    faults.extend(leaks("the sandbox's npm package", &files_of(&build::sandbox_package_folder())?, &sandbox));
+    let packed = packed_files(&build::sandbox_tarball())?;
+    faults.extend(strays("the sandbox's npm package", &packed, &SANDBOX_FILES));
+
+    for (text, source) in FOR_TESTS {
+        banned.push(Banned::new(format!("`{text}` of {source}"), text));
+    }
     let mut worker = files_of(&root().join("worker/build"))?;
     for name in ["entry.js", "rescue.js"] {
         worker.insert(name.to_owned(), read(&format!("worker/{name}"))?.into_bytes());
@@ -113,12 +130,19 @@ pub(crate) fn check_built() -> Result<Vec<String>> {
     banned.extend(["skey_", "pkey_"].map(|start| Banned::new("the start of a key", start)));
     faults.extend(leaks("the npm package", &files_of(&build::package_folder())?, &banned));
 
-    let packed = quietly(Command::new("tar").args(["--list", "--gzip", "--file"]).arg(build::tarball()))?;
-    faults.extend(strays(&packed, &tracked("pkg-template/*")?));
+    let template = tracked("pkg-template/*")?;
+    let files: Vec<_> = template.iter().filter_map(|file| file.strip_prefix("pkg-template/")).chain(MADE).collect();
+    faults.extend(strays("the npm package", &packed_files(&build::tarball())?, &files));
     Ok(faults)
 }
 
+/// The list of a packed package.
+fn packed_files(tarball: &Path) -> Result<String> {
+    quietly(Command::new("tar").args(["--list", "--gzip", "--file"]).arg(tarball))
+}
+
 /// A text that must not be in a product.
+#[derive(Clone)]
 struct Banned {
     /// What is said of it; of a secret never the text.
     what: String,
@@ -199,35 +223,47 @@ fn holds_key(bytes: &[u8]) -> bool {
     })
 }
 
-/// Files in the list of a packed package that are neither of its template, nor generated, nor a licence.
-fn strays(packed: &str, template: &[String]) -> Vec<String> {
-    const MADE: [&str; 14] = [
-        "LICENSE-APACHE",
-        "LICENSE-MIT",
-        "call-reasons.js",
-        "generated.d.ts",
-        "messages/en.js",
-        "messages/ja.js",
-        "messages/th.js",
-        "reasons.js",
-        "wasm/client.js",
-        "wasm/client_bg.wasm",
-        "wasm/validate.js",
-        "wasm/validate_bg.wasm",
-        "wasm/webhook.js",
-        "wasm/webhook_bg.wasm",
-    ];
+/// What is made for the npm package.
+const MADE: [&str; 14] = [
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "call-reasons.js",
+    "generated.d.ts",
+    "messages/en.js",
+    "messages/ja.js",
+    "messages/th.js",
+    "reasons.js",
+    "wasm/client.js",
+    "wasm/client_bg.wasm",
+    "wasm/validate.js",
+    "wasm/validate_bg.wasm",
+    "wasm/webhook.js",
+    "wasm/webhook_bg.wasm",
+];
 
-    let ours = |name: &str| {
-        MADE.contains(&name) || template.iter().any(|file| file.strip_prefix("pkg-template/") == Some(name))
-    };
+/// What the sandbox's npm package consists of.
+const SANDBOX_FILES: [&str; 9] = [
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "index.js",
+    "index_bg.wasm",
+    "main.js",
+    "package.json",
+    "run.js",
+    "worker.json",
+];
+
+/// Files in the list of a packed package that are none of its own.
+fn strays(product: &str, packed: &str, files: &[&str]) -> Vec<String> {
+    let ours = |path: &str| path.strip_prefix("package/").is_some_and(|name| files.contains(&name));
     let mut faults: Vec<_> = packed
         .lines()
-        .filter(|path| !path.strip_prefix("package/").is_some_and(ours))
-        .map(|path| format!("the npm package: {path} is not one of its files"))
+        .filter(|path| !ours(path))
+        .map(|path| format!("{product}: {path} is not one of its files"))
         .collect();
     if packed.is_empty() {
-        faults.push("the npm package is empty: is the check looking at the right thing?".to_owned());
+        faults.push(format!("{product} is empty: is the check looking at the right thing?"));
     }
     faults
 }
@@ -314,6 +350,22 @@ fn package_pins(package: &Value) -> Vec<String> {
         .filter(|(_, version)| !text(Some(version)).starts_with(|c: char| c.is_ascii_digit()))
         .map(|(name, version)| format!("package.json: {name} {} is not an exact version", text(Some(version))))
         .collect()
+}
+
+/// The sandbox's npm package needs what it was tested with, to the last digit.
+fn sandbox_dependencies(sandbox: &Value, workspace: &Value) -> Vec<String> {
+    let ours = |name: &str| workspace.get("devDependencies").and_then(|packages| packages.get(name));
+    let dependencies = sandbox.get("dependencies").and_then(Value::as_object);
+    let mut faults: Vec<_> = dependencies
+        .into_iter()
+        .flatten()
+        .filter(|(name, version)| ours(name) != Some(version))
+        .map(|(name, version)| format!("{SANDBOX_MANIFEST}: {name} {version} is not that of package.json"))
+        .collect();
+    if dependencies.is_none_or(|dependencies| !dependencies.contains_key("miniflare")) {
+        faults.push(format!("{SANDBOX_MANIFEST} does not depend on miniflare"));
+    }
+    faults
 }
 
 /// The lockfile was written for the package.json that is here. (`npm ci` would tell, but is not used: see `tools`.)
@@ -458,16 +510,27 @@ mod tests {
 
     #[test]
     fn a_stray_file_in_the_package_is_named() {
-        let template = ["pkg-template/index.js".to_owned()];
+        let strays = |packed: &str| strays("it", packed, &["LICENSE-MIT", "wasm/client_bg.wasm", "index.js"]);
         let good = "package/LICENSE-MIT\npackage/wasm/client_bg.wasm\npackage/index.js\n";
-        assert_eq!(strays(good, &template), Vec::<String>::new());
+        assert_eq!(strays(good), Vec::<String>::new());
         for stray in ["package/.dev.vars", "package/src/index.js", "index.js", "package/index.js.map"] {
+            assert_eq!(strays(&format!("{good}{stray}\n")), [format!("it: {stray} is not one of its files")]);
+        }
+        assert_eq!(strays("").len(), 1, "an empty list proves nothing");
+    }
+
+    #[test]
+    fn another_miniflare_than_the_tested_one_is_named() {
+        let workspace = json!({ "devDependencies": { "miniflare": "4.1.0" } });
+        let found = |version| sandbox_dependencies(&json!({ "dependencies": { "miniflare": version } }), &workspace);
+        assert_eq!(found("4.1.0"), Vec::<String>::new());
+        for other in ["4.1.1", "^4.1.0"] {
             assert_eq!(
-                strays(&format!("{good}{stray}\n"), &template),
-                [format!("the npm package: {stray} is not one of its files")]
+                found(other),
+                [format!("sandbox/npm/package.json: miniflare \"{other}\" is not that of package.json")]
             );
         }
-        assert_eq!(strays("", &template).len(), 1, "an empty list proves nothing");
+        assert_eq!(sandbox_dependencies(&json!({}), &workspace).len(), 1, "no dependencies prove nothing");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let mut faults = Vec::new();
     // The storefront's types are those of the package that is installed there.
-    let built = build::build(&[Product::Worker, Product::Package, Product::Storefront]);
+    let built = build::build(&Product::ALL);
     if let Err(error) = &built {
         faults.push(("build", format!("{error:#}")));
     }

@@ -38,7 +38,7 @@ struct Cli {
 enum Command {
     /// Build what changed, start everything on this machine and print the URL to open
     Dev(dev::Args),
-    /// Build the Worker, the sandbox, the npm package, and install the package in the storefront
+    /// Build the Worker, the sandbox, the npm packages, and install the one for shops in the storefront
     Build(build::Args),
     /// Run the test suites and count what passed
     Test(test::Args),

@@ -138,7 +138,8 @@ impl Suite {
                 vec![Run { name: "node --test, workerd", command: node_test("worker", full)? }]
             }
             Self::Sandbox => {
-                build::build(&[Product::Sandbox])?;
+                build::build(&[Product::Sandbox, Product::SandboxPackage])?;
+                tools::curl()?;
                 let mut command = node_test("sandbox", full)?;
                 command.env("OMISE_PYTHON", tools::omise_python()?);
                 vec![Run { name: "node --test, workerd", command }]
