@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { startFront } from "../sandbox/npm/front.ts";
 import * as shared from "../sandbox/npm/run.ts";
+import { random, type Secrets as SandboxSecrets } from "../sandbox/npm/secrets.ts";
 
 export type { Database } from "../sandbox/npm/run.ts";
 
@@ -30,13 +31,9 @@ const { unstable_getMiniflareWorkerOptions, unstable_readConfig, unstable_splitS
 );
 
 /** What the parts share and nobody else may know. */
-export interface Secrets {
-  OMISE_SECRET_KEY: string;
+export interface Secrets extends SandboxSecrets {
   SESSION_SECRET: string;
   FINGERPRINT_KEY: string;
-  WEBHOOK_SECRET: string;
-  /** Opens the sandbox's control API. */
-  CONTROL_TOKEN: string;
 }
 
 /** A Worker's text bindings. `undefined` takes one away. */
@@ -107,7 +104,7 @@ export interface WorkerOptions extends RunOptions {
 }
 
 export interface SandboxOptions extends RunOptions {
-  secrets: Pick<Secrets, "OMISE_SECRET_KEY" | "WEBHOOK_SECRET" | "CONTROL_TOKEN">;
+  secrets: SandboxSecrets;
 }
 
 export interface StackOptions {
@@ -273,12 +270,9 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
 /** Random secrets of the right forms, for tests. */
 export function randomSecrets(): Secrets {
   return {
-    // 18 hexadecimal digits and one more: Omise's are 19 characters of base 36.
-    OMISE_SECRET_KEY: `skey_test_${randomBytes(9).toString("hex")}0`,
+    ...random(),
     SESSION_SECRET: randomBytes(32).toString("base64url"),
     FINGERPRINT_KEY: randomBytes(32).toString("base64url"),
-    WEBHOOK_SECRET: randomBytes(32).toString("base64"),
-    CONTROL_TOKEN: randomBytes(32).toString("base64url"),
   };
 }
 

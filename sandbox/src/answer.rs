@@ -3,6 +3,7 @@
 
 use maud::Markup;
 use omise_linked_accounts::{ApiError, ErrorCode};
+use serde::Serialize;
 use worker::{Headers, Response, ResponseBuilder, Result};
 
 /// Omise's answer: a body of status 200, or an error. `version` is what the caller asks for.
@@ -62,24 +63,44 @@ pub(crate) enum BankAnswer {
 
 /// The bank's answer.
 pub(crate) fn bank(answer: BankAnswer) -> Result<Response> {
+    match answer {
+        BankAnswer::Page { status, page: markup, leads_to } => {
+            let response = page(status, markup, leads_to.as_deref(), "no-referrer")?;
+            response.headers().set("Vary", "Accept-Language")?;
+            Ok(response)
+        }
+        BankAnswer::SeeOther(location) => see_other(&location),
+    }
+}
+
+/// A page, whose form may lead to a site in the end.
+pub(crate) fn page(status: u16, page: Markup, leads_to: Option<&str>, referrer_policy: &str) -> Result<Response> {
+    let headers = Headers::new();
+    headers.set("Cache-Control", "no-store")?;
+    headers.set("Content-Security-Policy", &content_security_policy(leads_to))?;
+    headers.set("Content-Type", "text/html; charset=utf-8")?;
+    headers.set("Cross-Origin-Opener-Policy", "same-origin")?;
+    headers.set("Referrer-Policy", referrer_policy)?;
+    headers.set("X-Content-Type-Options", "nosniff")?;
+    Ok(ResponseBuilder::new().with_status(status).with_headers(headers).fixed(page.into_string().into_bytes()))
+}
+
+/// To another page, which is to be read.
+pub(crate) fn see_other(location: &str) -> Result<Response> {
     let headers = Headers::new();
     headers.set("Cache-Control", "no-store")?;
     headers.set("Cross-Origin-Opener-Policy", "same-origin")?;
+    headers.set("Location", location)?;
     headers.set("Referrer-Policy", "no-referrer")?;
     headers.set("X-Content-Type-Options", "nosniff")?;
-    match answer {
-        BankAnswer::Page { status, page, leads_to } => {
-            headers.set("Content-Security-Policy", &content_security_policy(leads_to.as_deref()))?;
-            headers.set("Content-Type", "text/html; charset=utf-8")?;
-            headers.set("Vary", "Accept-Language")?;
-            let body = page.into_string().into_bytes();
-            Ok(ResponseBuilder::new().with_status(status).with_headers(headers).fixed(body))
-        }
-        BankAnswer::SeeOther(location) => {
-            headers.set("Location", &location)?;
-            Ok(ResponseBuilder::new().with_status(303).with_headers(headers).empty())
-        }
-    }
+    Ok(ResponseBuilder::new().with_status(303).with_headers(headers).empty())
+}
+
+/// JSON as Omise writes it: pretty, with a newline at the end.
+pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    Ok(json)
 }
 
 /// Nothing but the style sheet, and a form that posts here. Chromium applies `form-action` to the redirects after the post as

@@ -3,6 +3,8 @@
 use omise_linked_accounts::{AccountType, Bank};
 use serde::Serialize;
 
+use crate::answer;
+
 /// Omise's `capability` object, with the attributes that a capture of it has.
 ///
 /// The limits are those of the capture; what the sandbox does not stand in for (cards, tokens, instalments) is not there.
@@ -83,7 +85,5 @@ pub(crate) fn body() -> serde_json::Result<Vec<u8>> {
         tokenization_methods: [],
         zero_interest_installments: false,
     };
-    let mut body = serde_json::to_vec_pretty(&capability)?;
-    body.push(b'\n');
-    Ok(body)
+    answer::json(&capability)
 }

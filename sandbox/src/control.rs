@@ -19,6 +19,7 @@ use worker::{Date, Env, Headers, Request, Response, ResponseBuilder, console_err
 
 use crate::{
     account::{Account, Decision},
+    answer,
     bank_account::BankAccount,
     clock::{Clock, Now},
     control_form, control_webhook,
@@ -97,8 +98,8 @@ pub(crate) async fn handle(
         Err(Refusal::new(401, "authentication_failure", "authentication failed".to_owned()).into())
     };
     match outcome {
-        Ok(Done::Nothing) => answer(204, Vec::new()),
-        Ok(Done::Json(body)) => answer(200, body),
+        Ok(Done::Nothing) => respond(204, Vec::new()),
+        Ok(Done::Json(body)) => respond(200, body),
         Err(Failure::Refused(refusal)) => error(&refusal),
         Err(Failure::Broken(broken)) => {
             console_error!("{broken}");
@@ -116,9 +117,7 @@ enum Done {
 
 impl Done {
     fn json(value: &impl Serialize) -> Result<Self, Failure> {
-        let mut json = serde_json::to_vec_pretty(value)?;
-        json.push(b'\n');
-        Ok(Self::Json(json))
+        Ok(Self::Json(answer::json(value)?))
     }
 }
 
@@ -358,12 +357,11 @@ fn error(refusal: &Refusal) -> worker::Result<Response> {
         message: &'a str,
     }
 
-    let mut json = serde_json::to_vec_pretty(&Wire { object: "error", code: refusal.code, message: &refusal.message })?;
-    json.push(b'\n');
-    answer(refusal.status, json)
+    let wire = Wire { object: "error", code: refusal.code, message: &refusal.message };
+    respond(refusal.status, answer::json(&wire)?)
 }
 
-fn answer(status: u16, body: Vec<u8>) -> worker::Result<Response> {
+fn respond(status: u16, body: Vec<u8>) -> worker::Result<Response> {
     let headers = Headers::new();
     headers.set("Cache-Control", "no-store")?;
     headers.set("X-Content-Type-Options", "nosniff")?;

@@ -1,7 +1,7 @@
 //! The control page's buttons, and its door: who has the token signs in with it once, and a cookie remembers that.
 
 use omise_linked_accounts::search;
-use worker::{Env, Headers, Request, Response, ResponseBuilder, Result, console_error};
+use worker::{Env, Request, Response, Result, console_error};
 
 use crate::{
     answer,
@@ -132,26 +132,14 @@ impl Form {
 
 /// To the page, which shows what came of it; reloading it presses nothing again.
 fn back(cookie: Option<&str>) -> Result<Response> {
-    let headers = Headers::new();
-    headers.set("Cache-Control", "no-store")?;
-    headers.set("Location", "/sandbox")?;
+    let response = answer::see_other("/sandbox")?;
     if let Some(cookie) = cookie {
-        headers.set("Set-Cookie", cookie)?;
+        response.headers().set("Set-Cookie", cookie)?;
     }
-    Ok(ResponseBuilder::new().with_status(303).with_headers(headers).empty())
+    Ok(response)
 }
 
 fn page(status: u16, page: maud::Markup) -> Result<Response> {
-    const POLICY: &str =
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-    let headers = Headers::new();
-    headers.set("Cache-Control", "no-store")?;
-    headers.set("Content-Security-Policy", POLICY)?;
-    headers.set("Content-Type", "text/html; charset=utf-8")?;
-    headers.set("Cross-Origin-Opener-Policy", "same-origin")?;
     // under no-referrer a browser hides a form's origin, even from the page's own
-    headers.set("Referrer-Policy", "same-origin")?;
-    headers.set("X-Content-Type-Options", "nosniff")?;
-    Ok(ResponseBuilder::new().with_status(status).with_headers(headers).fixed(page.into_string().into_bytes()))
+    answer::page(status, page, None, "same-origin")
 }

@@ -623,7 +623,9 @@ suite("faults", () => {
     );
     await sandbox.control("POST", "/accounts/lnac_test_1/settle", { outcome: "expire" });
     await receiver.first(1);
+    await sandbox.idle();
     assert.deepEqual(told(), ["lnac_test_1"]);
+    assert.equal((await sandbox.control("GET", "/faults")).body.faults[0].count, 9);
   });
 });
 
