@@ -73,12 +73,12 @@ function write(parts, name, value, deep = false) {
     // a function has no members that JSON would have
     const keys = typeof value === "object" ? Object.keys(members) : [];
     const names = keys.filter((key) => members[key] !== undefined);
-    parts.push(kind, name.length, ",", names.length, ",", name);
+    parts.push(`${kind}${name.length},${names.length},`, name);
     for (const name of names) write(parts, name, members[name]);
     return;
   }
   const text = kind === "s" || kind === "n" ? String(value) : "";
-  parts.push(kind, name.length, ",", text.length, ",", name, text);
+  parts.push(`${kind}${name.length},${text.length},`, name, text);
 }
 
 /** @param {unknown} value */
