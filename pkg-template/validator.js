@@ -17,7 +17,7 @@ const WIRE_NAMES = {
 export const wireName = (name) => WIRE_NAMES[name] ?? name;
 
 /**
- * What is wrong with the parameters of `create`, as Rust says it: field and code, one after the other.
+ * What is wrong with the parameters of `create`, as Rust says it: a line each, of field and code.
  *
  * The three texts that most forms have cross as they are; the other parameters are taken apart and written into one text
  * (`src/js/fields.rs` says how): what JSON would have of them.
@@ -73,12 +73,12 @@ function write(parts, name, value, deep = false) {
     // a function has no members that JSON would have
     const keys = typeof value === "object" ? Object.keys(members) : [];
     const names = keys.filter((key) => members[key] !== undefined);
-    parts.push(kind, name.length, ",", names.length, ",", name);
+    parts.push(`${kind}${name.length},${names.length},`, name);
     for (const name of names) write(parts, name, members[name]);
     return;
   }
   const text = kind === "s" || kind === "n" ? String(value) : "";
-  parts.push(kind, name.length, ",", text.length, ",", name, text);
+  parts.push(`${kind}${name.length},${text.length},`, name, text);
 }
 
 /** @param {unknown} value */
@@ -132,27 +132,26 @@ export function validator(glue, catalogue) {
 }
 
 /**
- * Issues as Rust gives them: field and code, one after the other.
- *
  * @param {Catalogue} catalogue
- * @param {string[]} list
+ * @param {string[]} lines as Rust gives them
  * @returns {import("./types.d.ts").Issue[]}
  */
-export function issues(catalogue, list) {
-  const found = [];
-  for (let at = 0; at < list.length; at += 2)
-    found.push(issue(catalogue, list[at] ?? "", list[at + 1] ?? ""));
-  return found;
+export function issues(catalogue, lines) {
+  return lines.map((line) => {
+    const at = line.lastIndexOf(" ");
+    return issue(catalogue, line.slice(0, at), line.slice(at + 1), line);
+  });
 }
 
 /**
  * @param {Catalogue} catalogue
  * @param {string} field
  * @param {string} code
+ * @param {string} [line] both
  * @returns {import("./types.d.ts").Issue}
  */
-export function issue(catalogue, field, code) {
+export function issue(catalogue, field, code, line = `${field} ${code}`) {
   const texts = catalogue?.issues;
   // without words the code has to do
-  return { field, code, message: texts?.[`${field} ${code}`] ?? texts?.[code] ?? code };
+  return { field, code, message: texts?.[line] ?? texts?.[code] ?? code };
 }

@@ -38,6 +38,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The crate is `no_std` and needs `alloc`.
+//!
 //! This crate is not made or endorsed by Omise. Its rules come from Omise's public documentation; where documents
 //! disagree it is strict in what it sends and tolerant in what it reads.
 

@@ -259,34 +259,40 @@ fn classify(host: &str) -> Option<HostKind> {
     if host == "[::1]" || host == "localhost" {
         return Some(HostKind::Loopback);
     }
-    let labels = || host.as_bytes().split(|b| *b == b'.');
-    let label = |l: &[u8]| {
-        !l.is_empty() && l.len() <= 63 && l.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
-    };
-    // an empty last label is a trailing dot
-    if host.len() > 253 || !labels().all(label) {
+    if host.len() > 253 {
         return None;
     }
-    let last = labels().next_back()?;
+    let (mut last, mut count, mut octets, mut punycode) = (&b""[..], 0, true, false);
+    for label in host.as_bytes().split(|b| *b == b'.') {
+        let plain = label.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+        // an empty last label is a trailing dot
+        if label.is_empty() || label.len() > 63 || !plain {
+            return None;
+        }
+        octets &= is_octet(label);
+        punycode |= label.starts_with(b"xn--");
+        count += 1;
+        last = label;
+    }
     // WHATWG reads a host as an IPv4 address when its last label is a number (octal and hexadecimal too)
     if last.iter().all(u8::is_ascii_digit) || last.starts_with(b"0x") {
-        // four decimal numbers without leading zeros: the one form that all read alike
-        let octet = |l: &[u8]| match l {
-            [a] => a.is_ascii_digit(),
-            [b'1'..=b'9', b] => b.is_ascii_digit(),
-            [b'1', b, c] | [b'2', b @ b'0'..=b'4', c] => b.is_ascii_digit() && c.is_ascii_digit(),
-            [b'2', b'5', c] => (b'0'..=b'5').contains(c),
-            _ => false,
-        };
-        let canonical = labels().count() == 4 && labels().all(octet);
         let kind = if host.starts_with("127.") { HostKind::Loopback } else { HostKind::Other };
-        return canonical.then_some(kind);
+        // the one form that all read alike
+        return (count == 4 && octets).then_some(kind);
     }
     // punycode that is not valid is read by some parsers and refused by others; a plain label is enough
-    if labels().any(|l| l.starts_with(b"xn--")) {
-        return None;
+    if punycode { None } else { Some(HostKind::Other) }
+}
+
+/// Whether a label is a number up to 255 without leading zeros.
+fn is_octet(label: &[u8]) -> bool {
+    match label {
+        [a] => a.is_ascii_digit(),
+        [b'1'..=b'9', b] => b.is_ascii_digit(),
+        [b'1', b, c] | [b'2', b @ b'0'..=b'4', c] => b.is_ascii_digit() && c.is_ascii_digit(),
+        [b'2', b'5', c] => (b'0'..=b'5').contains(c),
+        _ => false,
     }
-    Some(HostKind::Other)
 }
 
 /// Whether a path has no dot segment and no encoded slash, backslash, dot or control, which parsers treat differently.

@@ -7,8 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::fields;
 use crate::{CitizenId, CreatePolicy, IssueCode, Json, LinkedAccountId, create_request};
 
-/// Everything that is wrong with the parameters of `create`: a line for the field and one for the code of each issue; `undefined`
-/// where nothing is.
+/// Everything that is wrong with the parameters of `create`, a line for each issue: field, space, code; `undefined` where nothing is.
 ///
 /// The texts among the parameters that most forms have come by themselves, the others as `fields` says, before them. `given` has
 /// a bit for each argument that stands for something; without the lowest the parameters are no object.
@@ -37,7 +36,7 @@ pub fn validate_create(
     let mut lines = String::with_capacity(100);
     for issue in error.issues() {
         // a field's name has no control characters
-        for word in [issue.field.as_str(), "\n", issue.code.as_str(), "\n"] {
+        for word in [issue.field.as_str(), " ", issue.code.as_str(), "\n"] {
             lines.push_str(word);
         }
     }

@@ -27,8 +27,7 @@ fn issues(members: Option<String>) -> Vec<String> {
 }
 
 fn named(lines: Option<String>) -> Vec<String> {
-    let lines = lines.unwrap_or_default();
-    lines.lines().collect::<Vec<_>>().chunks(2).map(|pair| pair.join(" ")).collect()
+    lines.unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 #[wasm_bindgen_test]

@@ -336,6 +336,8 @@ fn generate(name: &str, feature: &str, folder: &Path, types: &Path) -> Result<()
 /// In a target folder of its own: worker-build makes wasm-bindgen's macros write other code than plain cargo does, which cargo
 /// does not see, so that a shared folder would make either build depend on which came first.
 fn compile_core(feature: &str) -> Result<PathBuf> {
+    // A form is judged at each keystroke: as fast as the size budgets allow.
+    let opt_level = if feature == "js" { "3" } else { "s" };
     let target = cargo_target_dir().join("package");
     let mut command = tools::cargo();
     command
@@ -343,8 +345,7 @@ fn compile_core(feature: &str) -> Result<PathBuf> {
         .args(["--package", "omise-linked-accounts", "--features", feature, "--target-dir"])
         .arg(&target)
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?)
-        // A form is judged at each keystroke: rather than `z`, a kilobyte more for a third of the time.
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
     quietly(&mut command)?;
     Ok(target.join("wasm32-unknown-unknown/release/omise_linked_accounts.wasm"))
 }
