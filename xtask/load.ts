@@ -15,8 +15,7 @@
 
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -25,7 +24,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Answer, Customer, readAnswer, STOREFRONT, sessionOf } from "../tests/worker/support.ts";
 import { answerOf, type Exchange, type Fault, Relay } from "./relay.ts";
-import { type Database, randomSecrets, startSandbox, startWorker } from "./stack.ts";
+import { type Database, freePort, randomSecrets, startSandbox, startWorker, workerds } from "./stack.ts";
 
 const CUSTOMERS = 1_000;
 const TYPES = ["direct_debit_bay", "direct_debit_kbank", "direct_debit_ktb", "direct_debit_scb"];
@@ -727,14 +726,6 @@ async function collect({ call }: Isolate): Promise<number | undefined> {
   return await Promise.race([work(), sleep(COLLECT_MS, undefined, { ref: false })]);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), "close");
-  return port;
-}
-
 /** Runs the cron every few seconds for as long as requests come. */
 async function runCron(): Promise<void> {
   while (going()) {
@@ -1024,23 +1015,6 @@ function quantile(values: number[], q: number): number | undefined {
 
 function ms(value: number | undefined): string {
   return value === undefined ? "-" : value.toFixed(value < 10 ? 1 : 0);
-}
-
-/** The workerds that this process has started. */
-function workerds(): number[] {
-  const isOurs = (pid: string) => {
-    try {
-      // pid (name) state parent …
-      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-      return name === "workerd" && Number(parent) === process.pid;
-    } catch {
-      // gone meanwhile
-      return false;
-    }
-  };
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && isOurs(name))
-    .map(Number);
 }
 
 /** How much memory a process has, in MiB. */

@@ -101,6 +101,8 @@ export interface WorkerOptions extends RunOptions {
   secrets: Secrets;
   /** Whether to run the build that dies where a request asks for it. */
   fault?: boolean;
+  /** The text of another Worker's only module, to be run in the place of ours: bound to all that ours is. */
+  script?: string;
 }
 
 export interface SandboxOptions extends RunOptions {
@@ -225,28 +227,33 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
 /** Starts the Worker alone, in front of whatever plays Omise. */
 export async function startWorker(options: WorkerOptions): Promise<Running> {
-  const { omiseUrl, storefrontUrl, secrets } = options;
-  const [free] = await freePorts();
-  const port = options.port || free;
+  const port = options.port || (await freePort());
   return await run("worker", options.fault ? "build-fault" : "build", {
     ...options,
     port,
-    bindings: {
-      MODE: "test",
-      OMISE_API_URL: omiseUrl,
-      ALLOWED_ORIGINS: storefrontUrl,
-      RETURN_URIS: `${storefrontUrl}/return`,
-      REGISTRATION_ORIGINS: omiseUrl,
-      SESSION_ISSUER: storefrontUrl,
-      SESSION_AUDIENCE: `http://${HOST}:${port}`,
-      ACCOUNT_TYPES: "direct_debit_bay,direct_debit_kbank,direct_debit_ktb,direct_debit_scb",
-      OMISE_SECRET_KEY: secrets.OMISE_SECRET_KEY,
-      SESSION_SECRET: secrets.SESSION_SECRET,
-      FINGERPRINT_KEY: secrets.FINGERPRINT_KEY,
-      WEBHOOK_SECRET: secrets.WEBHOOK_SECRET,
-      ...options.bindings,
-    },
+    bindings: { ...bindingsOf(options, `http://${HOST}:${port}`), ...options.bindings },
   });
+}
+
+/** The Worker's text bindings, for a Worker at `url`. */
+export function bindingsOf(
+  { omiseUrl, storefrontUrl, secrets }: Pick<WorkerOptions, "omiseUrl" | "storefrontUrl" | "secrets">,
+  url: string,
+): Record<string, string> {
+  return {
+    MODE: "test",
+    OMISE_API_URL: omiseUrl,
+    ALLOWED_ORIGINS: storefrontUrl,
+    RETURN_URIS: `${storefrontUrl}/return`,
+    REGISTRATION_ORIGINS: omiseUrl,
+    SESSION_ISSUER: storefrontUrl,
+    SESSION_AUDIENCE: url,
+    ACCOUNT_TYPES: "direct_debit_bay,direct_debit_kbank,direct_debit_ktb,direct_debit_scb",
+    OMISE_SECRET_KEY: secrets.OMISE_SECRET_KEY,
+    SESSION_SECRET: secrets.SESSION_SECRET,
+    FINGERPRINT_KEY: secrets.FINGERPRINT_KEY,
+    WEBHOOK_SECRET: secrets.WEBHOOK_SECRET,
+  };
 }
 
 /** Starts the sandbox alone, behind what plays the network's faults. */
@@ -277,7 +284,7 @@ export function randomSecrets(): Secrets {
 }
 
 /** Runs a build of the Worker in a folder of the project. */
-async function run(folder: string, out: string, options: RunOptions): Promise<Running> {
+async function run(folder: string, out: string, options: RunOptions & { script?: string }): Promise<Running> {
   const configPath = join(ROOT, folder, "wrangler.toml");
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
@@ -312,11 +319,14 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
     bindings,
     modulesRoot: join(ROOT, folder),
     // The entry first, as wrangler.toml names it. It imports from build/, whichever build that is.
-    modules: [
-      ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
-      module("ESModule", "build/index.js", `${out}/index.js`),
-      module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),
-    ],
+    modules:
+      options.script === undefined
+        ? [
+            ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
+            module("ESModule", "build/index.js", `${out}/index.js`),
+            module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),
+          ]
+        : [{ type: "ESModule", path: join(ROOT, folder, "script.js"), contents: options.script }],
     ...shared.surroundings(log),
     port: options.port ?? 0,
     ...(folder === "sandbox" && shared.DIRECT),
@@ -357,6 +367,12 @@ export function migrationsIn(folder: string): shared.Migration[] {
   }));
 }
 
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts();
+  return port;
+}
+
 /** Three ports that nobody listens on now, all different: each is held until all are found. */
 async function freePorts(): Promise<[number, number, number]> {
   const hold = async () => {
@@ -370,4 +386,21 @@ async function freePorts(): Promise<[number, number, number]> {
   const ports: [number, number, number] = [portOf(one), portOf(two), portOf(three)];
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
+}
+
+/** The workerds that this process has started and not yet stopped. */
+export function workerds(): number[] {
+  const isOurs = (pid: string) => {
+    try {
+      // pid (name) state parent …
+      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+      return name === "workerd" && Number(parent) === process.pid;
+    } catch {
+      // gone meanwhile
+      return false;
+    }
+  };
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && isOurs(name))
+    .map(Number);
 }

@@ -1,0 +1,101 @@
+// What D1 and the upstream hold before anything is measured: the same accounts, of many customers, linked long ago. One is pending,
+// for those who poll.
+
+import type { Database } from "../../xtask/stack.ts";
+
+const CUSTOMERS = 2_000;
+/** How many accounts each has; what a list is of. */
+export const PER_CUSTOMER = 5;
+export const ACCOUNTS = CUSTOMERS * PER_CUSTOMER;
+/** The number of the pending account. */
+export const PENDING = ACCOUNTS;
+/** The shop: where customers return to, and whose pages ask. */
+export const SHOP = "https://shop.example";
+/** The metadata by which the Worker knows its own accounts. */
+export const STAMP = "linked_accounts_attempt";
+
+const LINKED_AT = "2025-01-01T00:00:00Z";
+/** Rows a statement. */
+const CHUNK = 1_000;
+
+/** An account as Omise has it. */
+export type Account = Record<string, unknown> & { id: string; metadata: Record<string, unknown> };
+
+export function ownerOf(number: number): string {
+  return number === PENDING ? "customer-pending" : `customer-${number % CUSTOMERS}`;
+}
+
+export function idOf(number: number): string {
+  return `lnac_test_${number.toString(36).padStart(19, "0")}`;
+}
+
+/** A new account as Omise answers with it. */
+export function pendingAccount(
+  id: string,
+  type: string,
+  returnUri: string,
+  metadata: Record<string, unknown>,
+  origin: string,
+): Account {
+  return {
+    object: "linked_account",
+    id,
+    livemode: false,
+    location: `/linked_accounts/${id}`,
+    registration_uri: `${origin}/register?ref=${id}`,
+    return_uri: returnUri,
+    type,
+    status: "pending",
+    last_digits: null,
+    metadata,
+    failure_code: null,
+    failure_message: null,
+    registered_at: null,
+    expires_at: "2030-01-02T00:00:00Z",
+    created_at: LINKED_AT,
+  };
+}
+
+/** The account of this number, as the upstream at `origin` has it. */
+export function seed(number: number, origin: string): Account {
+  const metadata = { order: `A-${number}`, channel: "web", [STAMP]: attemptOf(number) };
+  const returnUri = `${SHOP}/return?link_state=${attemptOf(number)}`;
+  const account = pendingAccount(idOf(number), "direct_debit_kbank", returnUri, metadata, origin);
+  if (number === PENDING) return account;
+  return { ...account, status: "successful", last_digits: "1234", registered_at: LINKED_AT };
+}
+
+/** Puts all of them into a ledger, as their owners see them. */
+export async function fill(db: Database, origin: string): Promise<void> {
+  const insert = db.prepare(
+    `INSERT INTO links (id, owner, attempt, type, status, account, read_at, link_state_hash, confirmed_at, created_at)
+     SELECT value ->> 'id', value ->> 'owner', value ->> 'attempt', value ->> '$.account.type',
+       value ->> '$.account.status', value -> 'account', ?2, 'hash of ' || (value ->> 'id'), ?2, ?2
+     FROM json_each(?1)`,
+  );
+  for (let from = 0; from <= ACCOUNTS; from += CHUNK) {
+    const numbers = Array.from({ length: Math.min(CHUNK, ACCOUNTS + 1 - from) }, (_, at) => from + at);
+    const rows = numbers.map((number) => {
+      const { [STAMP]: _, ...metadata } = seed(number, origin).metadata;
+      const account = { ...seed(number, origin), return_uri: `${SHOP}/return`, metadata };
+      return { id: account.id, owner: ownerOf(number), attempt: attemptOf(number), account };
+    });
+    await insert.bind(JSON.stringify(rows), Date.parse(LINKED_AT)).run();
+  }
+}
+
+/** Takes back what was created and deleted since. */
+export async function restore(db: Database): Promise<void> {
+  await db.batch([
+    db.prepare("DELETE FROM attempts"),
+    db.prepare("DELETE FROM links WHERE attempt NOT LIKE 'seed-%'"),
+    db.prepare(
+      `UPDATE links SET status = 'successful', account = json_set(account, '$.status', 'successful')
+       WHERE status = 'deleted'`,
+    ),
+  ]);
+}
+
+function attemptOf(number: number): string {
+  return `seed-${String(number).padStart(17, "0")}`;
+}
