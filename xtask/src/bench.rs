@@ -30,6 +30,8 @@ enum Part {
     Validate,
     /// The Worker against a pass-through and against a Worker in TypeScript, in workerd
     Edge,
+    /// The sandbox, and what holds it back
+    Sandbox,
 }
 
 /// The command.
@@ -67,6 +69,12 @@ impl Part {
                 build::build(&[Product::Worker])?;
                 let mut command = tools::node_command()?;
                 command.arg("benches/edge/run.ts");
+                Ok(command)
+            }
+            Self::Sandbox => {
+                build::build(&[Product::Sandbox])?;
+                let mut command = tools::node_command()?;
+                command.arg("benches/sandbox/run.ts");
                 Ok(command)
             }
         }
