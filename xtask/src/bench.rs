@@ -22,12 +22,14 @@ pub(crate) struct Args {
 }
 
 /// What is measured.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// The core's parsers and codecs, natively
     Core,
-    /// The rules of a form against valibot and zod, in Node and in Chromium
+    /// The rules of a form against zod, valibot and hand-written ones, in Node and in Chromium
     Validate,
+    /// The same, the form that is loaded with them, and the bytes of the package against those of others
+    Browser,
     /// The Worker against a pass-through and against a Worker in TypeScript, in workerd
     Edge,
     /// The sandbox, and what holds it back
@@ -36,7 +38,9 @@ enum Part {
 
 /// The command.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let parts = args.only.map_or_else(|| Part::value_variants().to_vec(), |part| vec![part]);
+    // the rules are a part of what the browser is asked
+    let all = || Part::value_variants().iter().copied().filter(|part| *part != Part::Validate).collect();
+    let parts: Vec<Part> = args.only.map_or_else(all, |part| vec![part]);
     for part in parts {
         let mut command = part.prepare()?;
         if args.quick {
@@ -58,10 +62,13 @@ impl Part {
                 command.args(["bench", "--package", "omise-linked-accounts"]);
                 Ok(command)
             }
-            Self::Validate => {
+            Self::Validate | Self::Browser => {
                 build::build(&[Product::Package])?;
                 let mut command = tools::node_command()?;
-                command.arg("benches/validate/run.ts");
+                command.arg("benches/browser/run.ts");
+                if self == Self::Validate {
+                    command.args(["--only", "validate"]);
+                }
                 tools::in_browser(&mut command)?;
                 Ok(command)
             }
