@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -108,6 +108,8 @@ export interface WorkerOptions extends RunOptions {
   secrets: Secrets;
   /** Whether to run the build that dies where a request asks for it. */
   fault?: boolean;
+  /** A module of the project's that is loaded in place of entry.js, which it finds beside itself. */
+  entry?: string;
 }
 
 export interface SandboxOptions extends RunOptions {
@@ -262,7 +264,11 @@ export function randomSecrets(): Secrets {
 }
 
 /** Runs a build of the Worker in a folder of the project. */
-async function run(folder: string, out: string, options: RunOptions): Promise<Running> {
+async function run(
+  folder: string,
+  out: string,
+  options: RunOptions & Pick<WorkerOptions, "entry">,
+): Promise<Running> {
   const configPath = join(ROOT, folder, "wrangler.toml");
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
@@ -298,6 +304,7 @@ async function run(folder: string, out: string, options: RunOptions): Promise<Ru
     modulesRoot: join(ROOT, folder),
     // The entry first, as wrangler.toml names it. It imports from build/, whichever build that is.
     modules: [
+      ...(options.entry ? [module("ESModule", basename(options.entry), join("..", options.entry))] : []),
       ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
       module("ESModule", "build/index.js", `${out}/index.js`),
       module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),

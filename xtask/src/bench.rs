@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// Run this part only
     #[arg(long)]
     only: Option<Part>,
+    /// Fewer rounds: the figures are for the console
+    #[arg(long)]
+    quick: bool,
 }
 
 /// What is measured.
@@ -25,6 +28,8 @@ enum Part {
     Core,
     /// The rules of a form against valibot and zod, in Node and in Chromium
     Validate,
+    /// The Worker as its ledger grows, and as many wait for one account
+    Growth,
 }
 
 /// The command.
@@ -32,6 +37,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let parts = args.only.map_or_else(|| Part::value_variants().to_vec(), |part| vec![part]);
     for part in parts {
         let mut command = part.prepare()?;
+        if args.quick {
+            command.env("QUICK", "1");
+        }
         let status = command.status().context("cannot run the benchmark")?;
         if !status.success() {
             return Ok(ExitCode::FAILURE);
@@ -53,6 +61,12 @@ impl Part {
                 let mut command = tools::node_command()?;
                 command.arg("benches/validate/run.ts");
                 tools::in_browser(&mut command)?;
+                Ok(command)
+            }
+            Self::Growth => {
+                build::build(&[Product::Worker])?;
+                let mut command = tools::node_command()?;
+                command.arg("benches/growth/run.ts");
                 Ok(command)
             }
         }
