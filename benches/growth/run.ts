@@ -15,11 +15,11 @@ import { MODES, type Mode, POLLERS, type Polled, poll } from "./pollers.ts";
 import { Deployment, OPERATIONS, type Round } from "./running.ts";
 
 const LINKS = QUICK ? [1_000, 100_000] : [1_000, 100_000, 1_000_000];
-/** Rounds that are measured, and calls of most operations in each. */
-const ROUNDS = QUICK ? 5 : 20;
-const CALLS = QUICK ? 20 : 40;
+/** Rounds that are measured, and calls of most operations in each: many short ones, so that a noise meets every ledger. */
+const ROUNDS = QUICK ? 10 : 30;
+const CALLS = QUICK ? 10 : 20;
 /** How often pollers are let loose, and for how many seconds until the bank decides. */
-const POLLING_ROUNDS = QUICK ? 1 : 3;
+const POLLING_ROUNDS = QUICK ? 1 : 2;
 const POLLING_SECONDS = QUICK ? 3 : 12;
 /** How much more the largest ledger may cost than the smallest. */
 const FLAT = 1.2;
