@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 import { startFront } from "../sandbox/npm/front.ts";
@@ -103,6 +103,8 @@ export interface WorkerOptions extends RunOptions {
   fault?: boolean;
   /** The text of another Worker's only module, to be run in the place of ours: bound to all that ours is. */
   script?: string;
+  /** A module of the project's that is loaded in place of entry.js, which it finds beside itself. */
+  entry?: string;
 }
 
 export interface SandboxOptions extends RunOptions {
@@ -284,7 +286,11 @@ export function randomSecrets(): Secrets {
 }
 
 /** Runs a build of the Worker in a folder of the project. */
-async function run(folder: string, out: string, options: RunOptions & { script?: string }): Promise<Running> {
+async function run(
+  folder: string,
+  out: string,
+  options: RunOptions & Pick<WorkerOptions, "entry" | "script">,
+): Promise<Running> {
   const configPath = join(ROOT, folder, "wrangler.toml");
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
@@ -322,6 +328,9 @@ async function run(folder: string, out: string, options: RunOptions & { script?:
     modules:
       options.script === undefined
         ? [
+            ...(options.entry
+              ? [module("ESModule", basename(options.entry), join("..", options.entry))]
+              : []),
             ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
             module("ESModule", "build/index.js", `${out}/index.js`),
             module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),

@@ -34,6 +34,8 @@ enum Part {
     Edge,
     /// The sandbox, and what holds it back
     Sandbox,
+    /// The Worker as its ledger grows, and as many wait for one account
+    Growth,
 }
 
 /// The command.
@@ -82,6 +84,12 @@ impl Part {
                 build::build(&[Product::Sandbox])?;
                 let mut command = tools::node_command()?;
                 command.arg("benches/sandbox/run.ts");
+                Ok(command)
+            }
+            Self::Growth => {
+                build::build(&[Product::Worker])?;
+                let mut command = tools::node_command()?;
+                command.arg("benches/growth/run.ts");
                 Ok(command)
             }
         }
