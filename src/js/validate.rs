@@ -33,14 +33,16 @@ pub fn validate_create(
         _ => Json::Null,
     };
     let error = create_request::check(json, &POLICY).err()?;
-    let mut lines = String::with_capacity(100);
+    // as long as it will be: what is longer is copied on its way out
+    let length: usize = error.issues().iter().map(|issue| issue.field.len() + issue.code.as_str().len() + 2).sum();
+    let mut lines = String::with_capacity(length.saturating_sub(1));
     for issue in error.issues() {
         // a field's name has no control characters
-        for word in [issue.field.as_str(), " ", issue.code.as_str(), "\n"] {
+        let separator = if lines.is_empty() { "" } else { "\n" };
+        for word in [separator, issue.field.as_str(), " ", issue.code.as_str()] {
             lines.push_str(word);
         }
     }
-    lines.pop();
     Some(lines)
 }
 

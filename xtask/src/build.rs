@@ -336,16 +336,17 @@ fn generate(name: &str, feature: &str, folder: &Path, types: &Path) -> Result<()
 /// In a target folder of its own: worker-build makes wasm-bindgen's macros write other code than plain cargo does, which cargo
 /// does not see, so that a shared folder would make either build depend on which came first.
 fn compile_core(feature: &str) -> Result<PathBuf> {
-    // A form is judged at each keystroke: as fast as the size budgets allow.
-    let opt_level = if feature == "js" { "3" } else { "s" };
+    // A form is judged at each keystroke: for speed, with as much put into its callers as the size budgets allow. Against `s` it takes
+    // a fifth less time for 3 % more bytes; the threshold that is LLVM's own would take 8 %.
+    const THRESHOLD: &str = "-Cllvm-args=--inline-threshold=110";
     let target = cargo_target_dir().join("package");
     let mut command = tools::cargo();
     command
         .args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"])
         .args(["--package", "omise-linked-accounts", "--features", feature, "--target-dir"])
         .arg(&target)
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags()?)
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
+        .env("CARGO_ENCODED_RUSTFLAGS", [&rustflags()?, THRESHOLD].join("\u{1f}"));
     quietly(&mut command)?;
     Ok(target.join("wasm32-unknown-unknown/release/omise_linked_accounts.wasm"))
 }
