@@ -35,8 +35,8 @@ export function faults(glue, params) {
   let type = "";
   let returnUri = "";
   let citizenId = "";
-  /** @type {unknown[]} */
-  const others = [];
+  /** @type {unknown[] | undefined} most forms have none */
+  let others;
   for (const key of Object.keys(params)) {
     const name = wireName(key);
     const value = /** @type {Record<string, unknown>} */ (params)[key];
@@ -51,10 +51,11 @@ export function faults(glue, params) {
       given |= 8;
       citizenId = value;
     } else {
+      others ??= [];
       write(others, name, value, true);
     }
   }
-  return list(glue.validateCreate(given, others.join(""), type, returnUri, citizenId));
+  return list(glue.validateCreate(given, others?.join("") ?? "", type, returnUri, citizenId));
 }
 
 /** @param {string | undefined} lines */
