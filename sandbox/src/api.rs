@@ -16,7 +16,7 @@ use crate::{
     capability,
     chance::{self, Thing},
     clock::Now,
-    id, idempotency, open_store, parameters,
+    failure, id, idempotency, open_store, parameters,
     profile::Profile,
     return_uri::ReturnUri,
     route::ApiCall,
@@ -25,29 +25,12 @@ use crate::{
     store::Part,
 };
 
-/// Why a call brings no account.
-pub(crate) enum Failure {
-    /// Omise would refuse it.
-    Refused(ApiError),
-    /// The sandbox itself failed.
-    Broken(worker::Error),
-}
+/// Why a call brings no account: Omise would refuse it, or the sandbox failed.
+pub(crate) type Failure = failure::Failure<ApiError>;
 
 impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<worker::Error> for Failure {
-    fn from(error: worker::Error) -> Self {
-        Self::Broken(error)
-    }
-}
-
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Broken(error.into())
+    fn from(refusal: ApiError) -> Self {
+        Self::Refused(refusal)
     }
 }
 

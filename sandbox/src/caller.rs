@@ -65,6 +65,7 @@ mod tests {
             (key.authorization(), Caller::Secret),
             (basic("pkey_test_5xuy4w91xqz7d1w9u0t:"), Caller::Public),
             (basic("pkey_test_00000000:ignored"), Caller::Public),
+            (basic("pkey_test_1:"), Caller::Public),
             (basic("pkey_test_5xuy4w91xqz7d1w9u0t:").replace("Basic", "basic"), Caller::Public),
             (basic(&live), Caller::Nobody),
             (basic("pkey_test_:"), Caller::Nobody),

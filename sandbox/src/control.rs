@@ -24,6 +24,7 @@ use crate::{
     clock::{Clock, Now},
     control_form, control_webhook,
     dump::{self, Dump},
+    failure,
     failure_code::FailureCode,
     fault, journal, open_store,
     route::ControlCall,
@@ -32,28 +33,11 @@ use crate::{
 };
 
 /// Why a call is not done.
-pub(crate) enum Failure {
-    /// It is refused.
-    Refused(Refusal),
-    /// The sandbox itself failed.
-    Broken(worker::Error),
-}
+pub(crate) type Failure = failure::Failure<Refusal>;
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
-    }
-}
-
-impl From<worker::Error> for Failure {
-    fn from(error: worker::Error) -> Self {
-        Self::Broken(error)
-    }
-}
-
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Broken(error.into())
     }
 }
 

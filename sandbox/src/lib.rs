@@ -47,6 +47,7 @@ mod control_webhook;
 mod delivery;
 mod dump;
 mod event;
+mod failure;
 mod failure_code;
 mod fault;
 mod host;
