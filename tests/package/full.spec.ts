@@ -10,11 +10,10 @@ import { createInterface } from "node:readline";
 import { after, before, suite, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "@playwright/test";
-import * as esbuild from "esbuild";
 import * as vite from "vite";
 import { launch, policy } from "./browser.ts";
 import { Installed, print } from "./installed.ts";
-import { copyModules, drive, driveFolder, shop, viteOptions } from "./projects.ts";
+import { copyModules, drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
 import { assertJourney, startWorker, type Worker } from "./worker.ts";
 
 suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FULL=1" }, () => {
@@ -87,15 +86,7 @@ suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FUL
 
   test("a service worker, in one piece as it has to be", async () => {
     const project = installed.project("service-worker");
-    await esbuild.build({
-      absWorkingDir: project,
-      entryPoints: ["service-worker.js"],
-      bundle: true,
-      format: "esm",
-      outdir: ".",
-      allowOverwrite: true,
-    });
-    copyModules(installed, project);
+    await inOnePiece(installed, project, "service-worker.js");
     await driveFolder(browser, worker, project);
   });
 

@@ -11,7 +11,7 @@ import { Miniflare } from "miniflare";
 import * as vite from "vite";
 import { launch, policy } from "./browser.ts";
 import { Installed, print } from "./installed.ts";
-import { copyModules, drive, driveFolder, shop, viteOptions } from "./projects.ts";
+import { copyModules, drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
 import { assertJourney, startWorker, type Worker } from "./worker.ts";
 
 const installed = new Installed();
@@ -75,15 +75,7 @@ suite("in a browser", () => {
 
   test("esbuild, in one piece", async () => {
     const project = installed.project("esbuild-one");
-    await esbuild.build({
-      absWorkingDir: project,
-      entryPoints: ["page.js"],
-      bundle: true,
-      format: "esm",
-      outdir: ".",
-      allowOverwrite: true,
-    });
-    copyModules(installed, project);
+    await inOnePiece(installed, project, "page.js");
     await driveFolder(browser, worker, project);
   });
 });

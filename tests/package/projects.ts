@@ -3,6 +3,7 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "@playwright/test";
+import * as esbuild from "esbuild";
 import { open, policy, serveFolder } from "./browser.ts";
 import type { Installed } from "./installed.ts";
 import { assertJourney, delivery, type Worker } from "./worker.ts";
@@ -32,6 +33,19 @@ export function copyModules(installed: Installed, folder: string): void {
     recursive: true,
     filter: (name) => !name.endsWith(".js"),
   });
+}
+
+/** Has esbuild put an entry and all that it imports into one file, in the entry's place. */
+export async function inOnePiece(installed: Installed, project: string, entry: string): Promise<void> {
+  await esbuild.build({
+    absWorkingDir: project,
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    outdir: ".",
+    allowOverwrite: true,
+  });
+  copyModules(installed, project);
 }
 
 /** Vite as it is without settings, but for words that nobody reads. */
