@@ -1,8 +1,10 @@
 //! What leaves: accounts and errors, each in its one shape, with the headers that every answer carries.
 
 use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Status, Timestamp, ValidationError};
+use js_sys::{Object, Reflect, Uint8Array};
 use serde::Serialize;
-use worker::{Headers, Response, ResponseBuilder};
+use wasm_bindgen::JsValue;
+use web_sys::{Response, ResponseInit};
 
 use crate::trace::Trace;
 
@@ -142,58 +144,84 @@ pub(crate) fn respond(
     trace: &Trace,
     cors: Option<&str>,
 ) -> worker::Result<Response> {
-    let headers = Headers::new();
-    headers.set("Cache-Control", "no-store")?;
-    headers.set("Referrer-Policy", "no-referrer")?;
-    headers.set("Server-Timing", &trace.server_timing())?;
-    headers.set("Vary", "Origin")?;
-    headers.set("X-Content-Type-Options", "nosniff")?;
-    headers.set("X-Request-Id", &trace.request_id)?;
+    let mut answer = Answer::new();
+    answer.header("Cache-Control", "no-store")?;
+    answer.header("Referrer-Policy", "no-referrer")?;
+    answer.header("Server-Timing", &trace.server_timing())?;
+    answer.header("Vary", "Origin")?;
+    answer.header("X-Content-Type-Options", "nosniff")?;
+    answer.header("X-Request-Id", &trace.request_id)?;
     if let Some(origin) = cors {
-        headers.set("Access-Control-Allow-Origin", origin)?;
+        answer.header("Access-Control-Allow-Origin", origin)?;
         // Cloudflare adds the date: clients measure against it rather than by their own clock
-        headers.set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed, Date")?;
+        answer.header("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed, Date")?;
     }
-    let builder = ResponseBuilder::new();
     match outcome {
         Ok(Success::Preflight) => {
             if cors.is_some() {
-                headers.set("Access-Control-Allow-Methods", "GET, POST, DELETE")?;
-                headers.set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer")?;
+                answer.header("Access-Control-Allow-Methods", "GET, POST, DELETE")?;
+                answer.header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer")?;
                 // Chromium holds a preflight no longer than two hours
-                headers.set("Access-Control-Max-Age", "7200")?;
+                answer.header("Access-Control-Max-Age", "7200")?;
             }
-            Ok(builder.with_status(204).with_headers(headers).empty())
+            answer.without_body()
         }
-        Ok(Success::Body(body)) => json(builder, headers, 200, body.clone()),
+        Ok(Success::Body(body)) => answer.json(200, body),
         Ok(Success::Account { account, replayed }) => {
             if *replayed {
-                headers.set("Idempotent-Replayed", "true")?;
+                answer.header("Idempotent-Replayed", "true")?;
             }
-            json(builder, headers, 200, serde_json::to_vec(account)?)
+            answer.json(200, &serde_json::to_vec(account)?)
         }
         Err(failure) => {
-            let mut answer = ErrorAnswer::new(failure.reason, &trace.request_id);
+            let mut body = ErrorAnswer::new(failure.reason, &trace.request_id);
             if let Some(more) = &failure.more {
                 if let Some(seconds) = more.retry_after {
-                    headers.set("Retry-After", &seconds.to_string())?;
+                    answer.header("Retry-After", &seconds.to_string())?;
                 }
                 if let Some(methods) = more.allow {
-                    headers.set("Allow", methods)?;
+                    answer.header("Allow", methods)?;
                 }
-                answer.issues.clone_from(&more.issues);
-                answer.linked_account = more.linked_account.as_ref();
+                body.issues.clone_from(&more.issues);
+                body.linked_account = more.linked_account.as_ref();
             }
             if failure.reason == Reason::Unauthenticated {
-                headers.set("WWW-Authenticate", "Bearer")?;
+                answer.header("WWW-Authenticate", "Bearer")?;
             }
             // a reason of the browser's has no status, and never comes from here
-            json(builder, headers, failure.reason.http_status().unwrap_or(500), serde_json::to_vec(&answer)?)
+            answer.json(failure.reason.http_status().unwrap_or(500), &serde_json::to_vec(&body)?)
         }
     }
 }
 
-fn json(builder: ResponseBuilder, headers: Headers, status: u16, body: Vec<u8>) -> worker::Result<Response> {
-    headers.set("Content-Type", "application/json; charset=utf-8")?;
-    Ok(builder.with_status(status).with_headers(headers).fixed(body))
+/// An answer that is being built: a plain object of its headers, which the engine takes over in one go.
+struct Answer {
+    headers: Object,
+}
+
+impl Answer {
+    fn new() -> Self {
+        Self { headers: Object::new() }
+    }
+
+    fn header(&mut self, name: &str, value: &str) -> Result<(), JsValue> {
+        Reflect::set(&self.headers, &name.into(), &value.into()).map(|_| ())
+    }
+
+    fn json(mut self, status: u16, body: &[u8]) -> worker::Result<Response> {
+        self.header("Content-Type", "application/json; charset=utf-8")?;
+        let body = Uint8Array::from(body);
+        Ok(Response::new_with_opt_buffer_source_and_init(Some(&body), &self.init(status))?)
+    }
+
+    fn without_body(self) -> worker::Result<Response> {
+        Ok(Response::new_with_opt_buffer_source_and_init(None, &self.init(204))?)
+    }
+
+    fn init(self, status: u16) -> ResponseInit {
+        let init = ResponseInit::new();
+        init.set_status(status);
+        init.set_headers(&self.headers);
+        init
+    }
 }

@@ -8,13 +8,14 @@ use omise_linked_accounts::{Issue, IssueCode, Json, LinkState, Reason};
 use crate::{
     answer::{Failure, Success},
     context::Context,
-    request, retrieve,
+    request::Request,
+    retrieve,
     session::Caller,
 };
 
 /// Confirms the account that a return belongs to, and reads it.
-pub(crate) async fn handle(context: &Context, caller: &Caller, req: worker::Request) -> Result<Success, Failure> {
-    let text = link_state(request::json(req).await?)
+pub(crate) async fn handle(context: &Context, caller: &Caller, req: &Request) -> Result<Success, Failure> {
+    let text = link_state(req.json().await?)
         .map_err(|issues| Failure::new(Reason::InvalidRequest).with_issues(issues))?;
     // ill-formed, unknown and somebody else's are one answer
     let state = LinkState::parse(&text).map_err(|_| Reason::NotFound)?;

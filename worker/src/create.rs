@@ -17,17 +17,18 @@ use crate::{
     answer::{Failure, Shown, Success},
     context::Context,
     ledger::{Attempt, AttemptState, Begun, NewAttempt},
-    request, retrieve,
+    request::Request,
+    retrieve,
     session::Caller,
     settle::{self, Settled, settle},
     upstream,
 };
 
 /// Creates an account for the caller.
-pub(crate) async fn handle(context: &Context, caller: &Caller, req: worker::Request) -> Result<Success, Failure> {
+pub(crate) async fn handle(context: &Context, caller: &Caller, req: &Request) -> Result<Success, Failure> {
     // 1
-    let idempotency_key = request::idempotency_key(&req)?;
-    let json = request::json(req).await?;
+    let idempotency_key = req.idempotency_key()?;
+    let json = req.json().await?;
     let wanted = CreateRequest::validate(json, &context.settings.create_policy).map_err(|error| {
         let issues = error.into_issues();
         let only = |code| issues.iter().all(|issue| issue.code == code);

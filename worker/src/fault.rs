@@ -4,9 +4,8 @@
 use std::{cell::RefCell, collections::BTreeMap, hint::black_box};
 
 use wasm_bindgen::prelude::{Closure, JsValue, wasm_bindgen};
-use worker::Request;
 
-use crate::request;
+use crate::request::Request;
 
 /// What a request asks for: a way to die, and where it is to die.
 const HEADER: &str = "X-Fault";
@@ -41,7 +40,7 @@ extern "C" {
 ///
 /// Where that was asked for.
 pub(crate) fn before_handler(req: &Request, request_id: &str) -> worker::Result<()> {
-    let Some(wanted) = request::header(req, HEADER) else { return Ok(()) };
+    let Some(wanted) = req.header(HEADER) else { return Ok(()) };
     if let Some(way) = wanted.strip_suffix(AFTER_UPSTREAM) {
         ARMED.with_borrow_mut(|armed| armed.insert(request_id.to_owned(), way.to_owned()));
     } else if let Some(way) = wanted.strip_suffix(IN_CALLBACK) {

@@ -8,7 +8,7 @@ use js_sys::futures::JsFuture;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
 
-use crate::body::{BodyError, read_capped};
+use crate::body::{self, BodyError};
 
 /// Who asks.
 pub(crate) const USER_AGENT: &str = concat!("omise-linked-accounts/", env!("CARGO_PKG_VERSION"));
@@ -63,10 +63,9 @@ pub(crate) async fn fetch(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usi
 }
 
 async fn exchange(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usize) -> Result<Incoming, BodyError> {
-    let broken = |_| BodyError::Broken;
-    let headers = Headers::new().map_err(broken)?;
+    let headers = Headers::new()?;
     for (name, value) in outgoing.headers {
-        headers.set(name, value).map_err(broken)?;
+        headers.set(name, value)?;
     }
     let init = RequestInit::new();
     init.set_method(outgoing.method);
@@ -78,13 +77,9 @@ async fn exchange(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usize) -> R
         init.set_body(&JsValue::from_str(body));
     }
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let response = JsFuture::from(scope.fetch_with_str_and_init(outgoing.url, &init)).await.map_err(broken)?;
-    let response: Response = response.dyn_into().map_err(broken)?;
+    let response = JsFuture::from(scope.fetch_with_str_and_init(outgoing.url, &init)).await?;
+    let response: Response = response.dyn_into()?;
     let (status, retry_after) = (response.status(), response.headers().get("Retry-After").ok().flatten());
-    let body = match worker::Response::from(response).stream() {
-        Ok(stream) => read_capped(stream, cap).await?,
-        // no body at all
-        Err(_) => Vec::new(),
-    };
+    let body = body::read(response.unchecked_ref(), cap).await?;
     Ok(Incoming { status, retry_after, body })
 }

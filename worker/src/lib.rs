@@ -39,7 +39,7 @@ mod webhook;
 use std::{fmt::Write, rc::Rc, sync::OnceLock};
 
 use omise_linked_accounts::{Issue, LinkedAccountId, Reason};
-use worker::{Date, Env, Request, Response, ScheduleContext, ScheduledEvent, console_error, event};
+use worker::{Date, Env, ScheduleContext, ScheduledEvent, console_error, event};
 
 use crate::{
     answer::{Failure, Success},
@@ -47,6 +47,7 @@ use crate::{
     context::Context,
     ledger::Ledger,
     limits::{Kind, Whose},
+    request::Request,
     route::Route,
     session::Caller,
     settings::Settings,
@@ -62,18 +63,19 @@ const OPENAPI: &[u8] = include_bytes!("../openapi.json");
 ///
 /// Only where not even an error can be built; rescue.js then answers 500.
 #[event(fetch)]
-pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Result<Response> {
+pub async fn fetch(req: web_sys::Request, env: Env, ctx: worker::Context) -> worker::Result<web_sys::Response> {
     panic::hook();
     let trace = Rc::new(Trace::start(request_id()));
     let settings = settings(&env);
-    let origin = request::header(&req, "Origin");
-    let route = Route::find(&req.inner().method(), &req.path());
+    let req = Request::new(req);
+    let origin = req.header("Origin");
+    let route = Route::find(&req.method(), req.path());
     let name = route.as_ref().map_or("none", Route::name);
     #[cfg(feature = "fault")]
     fault::before_handler(&req, &trace.request_id)?;
 
     let outcome = match route {
-        Ok(route) => handle(route, req, &env, &ctx, settings, &trace).await,
+        Ok(route) => handle(route, &req, &env, &ctx, settings, &trace).await,
         Err(failure) => Err(failure),
     };
 
@@ -86,7 +88,7 @@ pub async fn fetch(req: Request, env: Env, ctx: worker::Context) -> worker::Resu
         Ok(_) => (None, None),
         Err(failure) => (Some(failure.reason.as_str()), failure.log()),
     };
-    trace.log(name, response.status_code(), reason, detail);
+    trace.log(name, response.status(), reason, detail);
     Ok(response)
 }
 
@@ -110,7 +112,7 @@ pub async fn scheduled(#[allow(unused)] event: ScheduledEvent, env: Env, _ctx: S
 
 async fn handle(
     route: Route,
-    req: Request,
+    req: &Request,
     env: &Env,
     ctx: &worker::Context,
     settings: &'static Result<Settings, Vec<Issue>>,
@@ -139,14 +141,14 @@ async fn handle(
         ready::bound(env, trace)?;
     }
     let kind = if route == Route::Create { Kind::Create } else { Kind::Read };
-    let ip = request::header(&req, "CF-Connecting-IP");
+    let ip = req.header("CF-Connecting-IP");
     limits::count(env, kind, Whose::Network(ip.as_deref())).await?;
     match route {
         Route::Banks => return Ok(banks::handle(settings)),
         Route::Ready => return ready::handle(&open(None)?).await,
         _ => {}
     }
-    let authorization = request::header(&req, "Authorization");
+    let authorization = req.header("Authorization");
     let now = Date::now().as_millis() / 1_000;
     let caller = session::authenticate(&settings.session, authorization.as_deref(), now).await?;
     let context = open(Some(caller.subject.clone()))?;
@@ -165,15 +167,15 @@ async fn handle(
     outcome
 }
 
-async fn authenticated(route: Route, context: &Context, caller: &Caller, req: Request) -> Result<Success, Failure> {
+async fn authenticated(route: Route, context: &Context, caller: &Caller, req: &Request) -> Result<Success, Failure> {
     match route {
         Route::Create => create::handle(context, caller, req).await,
-        Route::List => list::handle(context, caller, &request::query(&req)).await,
-        Route::Search => search::handle(context, caller, &request::query(&req)).await,
+        Route::List => list::handle(context, caller, req.query()).await,
+        Route::Search => search::handle(context, caller, req.query()).await,
         Route::Confirm => confirm::handle(context, caller, req).await,
-        Route::Retrieve(id) => retrieve::handle(context, caller, &id, request::wait(&req)).await,
+        Route::Retrieve(id) => retrieve::handle(context, caller, &id, req.wait()).await,
         Route::Delete(id) => delete::handle(context, caller, &id).await,
-        Route::Audit => audit::handle(context, caller, &request::query(&req)).await,
+        Route::Audit => audit::handle(context, caller, req.query()).await,
         // answered before anybody was asked who they are
         Route::Banks | Route::Webhook | Route::Health | Route::Ready | Route::OpenApi | Route::Preflight => {
             Err(Reason::Internal.into())

@@ -1,46 +1,91 @@
-//! What a caller sends: headers and body, each read by one rule.
+//! What a caller sends: address, headers and body, each read by one rule.
+//!
+//! On the engine's own types: the `worker` crate's `Request` copies what Cloudflare tells of every request before it is asked.
 
 use std::time::Duration;
 
 use omise_linked_accounts::{Json, Reason, ValidationError};
-use worker::Request;
+use wasm_bindgen::JsCast;
 
 use crate::{
     answer::Failure,
-    body::{BodyError, read_capped},
+    body::{self, BodyError},
 };
 
-/// The header, or `None`; a value that is not text counts as absent.
-pub(crate) fn header(req: &Request, name: &str) -> Option<String> {
-    req.headers().get(name).ok().flatten()
+/// A request as it came.
+pub(crate) struct Request {
+    raw: web_sys::Request,
+    headers: web_sys::Headers,
+    /// As the engine serialises addresses (WHATWG URL).
+    url: String,
 }
 
-/// The one `Idempotency-Key`: 1 to 255 visible ASCII characters. Two headers arrive joined by a comma and a space, and a
-/// space is not visible.
-pub(crate) fn idempotency_key(req: &Request) -> Result<String, Failure> {
-    header(req, "Idempotency-Key")
-        .filter(|key| is_idempotency_key(key))
-        .ok_or_else(|| Reason::IdempotencyKeyInvalid.into())
+impl Request {
+    pub(crate) fn new(raw: web_sys::Request) -> Self {
+        Self { headers: raw.headers(), url: raw.url(), raw }
+    }
+
+    pub(crate) fn method(&self) -> String {
+        self.raw.method()
+    }
+
+    /// From the first slash after the host on, up to the query.
+    pub(crate) fn path(&self) -> &str {
+        let address = self.url.split_once(['?', '#']).map_or(self.url.as_str(), |(address, _)| address);
+        // scheme, nothing, host
+        let begin = address.match_indices('/').nth(2).map_or(address.len(), |(at, _)| at);
+        address.get(begin..).unwrap_or_default()
+    }
+
+    /// What follows `?` in the address; empty where nothing does.
+    pub(crate) fn query(&self) -> &str {
+        self.url.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The header, or `None`; a value that is not text counts as absent.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).ok().flatten()
+    }
+
+    /// The one `Idempotency-Key`: 1 to 255 visible ASCII characters. Two headers arrive joined by a comma and a space, and a
+    /// space is not visible.
+    pub(crate) fn idempotency_key(&self) -> Result<String, Failure> {
+        self.header("Idempotency-Key")
+            .filter(|key| is_idempotency_key(key))
+            .ok_or_else(|| Reason::IdempotencyKeyInvalid.into())
+    }
+
+    /// How long `Prefer: wait=…` (RFC 7240 §4.3) asks the answer to be held, at most [`MAX_WAIT`]. A preference that makes no
+    /// sense is no error: it is ignored, as RFC 7240 §2 says.
+    pub(crate) fn wait(&self) -> Duration {
+        Duration::from_secs(self.header("Prefer").map_or(0, |text| wait_seconds(&text)))
+    }
+
+    /// The JSON body.
+    pub(crate) async fn json(&self) -> Result<Json, Failure> {
+        if !self.header("Content-Type").is_some_and(|text| is_json(&text)) {
+            return Err(Reason::UnsupportedMediaType.into());
+        }
+        let body = self.bytes(Json::MAX_LEN).await?;
+        Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))
+    }
+
+    /// The body, of at most `cap` bytes.
+    pub(crate) async fn bytes(&self, cap: usize) -> Result<Vec<u8>, Failure> {
+        body::read(self.raw.unchecked_ref(), cap).await.map_err(|error| match error {
+            BodyError::TooLarge => Reason::BodyTooLarge.into(),
+            BodyError::Broken => Reason::MalformedJson.into(),
+        })
+    }
 }
 
 fn is_idempotency_key(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// What follows `?` in the address; empty where nothing does.
-pub(crate) fn query(req: &Request) -> String {
-    req.inner().url().split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default()
-}
-
 /// A query that is not as it should be.
 pub(crate) fn invalid(error: ValidationError) -> Failure {
     Failure::new(Reason::InvalidRequest).with_issues(error.into_issues())
-}
-
-/// How long `Prefer: wait=…` (RFC 7240 §4.3) asks the answer to be held, at most [`MAX_WAIT`]. A preference that makes no sense
-/// is no error: it is ignored, as RFC 7240 §2 says.
-pub(crate) fn wait(req: &Request) -> Duration {
-    Duration::from_secs(header(req, "Prefer").map_or(0, |text| wait_seconds(&text)))
 }
 
 /// The longest that an answer is held, in seconds: browsers and proxies give up after thirty or more.
@@ -54,32 +99,6 @@ fn wait_seconds(prefer: &str) -> u64 {
     // of several, the first counts; a number that does not fit is a long time
     let digits = waits.next().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
     digits.map_or(0, |text| text.parse().unwrap_or(MAX_WAIT).min(MAX_WAIT))
-}
-
-/// The JSON body.
-pub(crate) async fn json(mut req: Request) -> Result<Json, Failure> {
-    if !header(&req, "Content-Type").is_some_and(|text| is_json(&text)) {
-        return Err(Reason::UnsupportedMediaType.into());
-    }
-    let body = bytes(&mut req, Json::MAX_LEN).await?;
-    Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))
-}
-
-/// The body, of at most `cap` bytes.
-pub(crate) async fn bytes(req: &mut Request, cap: usize) -> Result<Vec<u8>, Failure> {
-    // an honest length spares reading; the count below holds for the others
-    let declared = header(req, "Content-Length").and_then(|text| text.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > cap as u64) {
-        return Err(Reason::BodyTooLarge.into());
-    }
-    match req.stream() {
-        Ok(stream) => read_capped(stream, cap).await.map_err(|error| match error {
-            BodyError::TooLarge => Reason::BodyTooLarge.into(),
-            BodyError::Broken => Reason::MalformedJson.into(),
-        }),
-        // no body at all
-        Err(_) => Ok(Vec::new()),
-    }
 }
 
 /// `application/json`, alone or with `charset=utf-8`, the only encoding that JSON has (RFC 8259 §8.1).

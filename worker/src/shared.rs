@@ -4,7 +4,6 @@
 //! data, and a request that finds a reading under way waits on a timer of its own and looks again.
 
 use std::{
-    collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -29,21 +28,18 @@ pub(crate) struct Shared<T> {
 struct State<T> {
     /// How many claims there were: the number of the last one.
     claims: u64,
-    /// In the order of their last claims.
-    entries: VecDeque<Entry<T>>,
+    /// In the order of their keys: found in a few steps, and boxed, so that one more moves no accounts about.
+    entries: Vec<Box<Entry<T>>>,
 }
 
 struct Entry<T> {
     key: String,
     /// The newest reading, and when it began.
     done: Option<(Millis, T)>,
-    claim: Option<Claim>,
-}
-
-/// One request is reading.
-struct Claim {
-    number: u64,
-    at: Millis,
+    /// The last claim: its number, and when it was made.
+    claim: (u64, Millis),
+    /// Whether whoever made it is still reading.
+    claimed: bool,
 }
 
 /// What a request is to do.
@@ -60,7 +56,7 @@ enum Step<T> {
 impl<T: Clone> Shared<T> {
     /// Nothing was read yet.
     pub(crate) const fn new(capacity: usize) -> Self {
-        Self { capacity, state: Mutex::new(State { claims: 0, entries: VecDeque::new() }) }
+        Self { capacity, state: Mutex::new(State { claims: 0, entries: Vec::new() }) }
     }
 
     /// The reading of `key`, and when it began: the last one if `fresh` (given when it began) says so, else a new one.
@@ -106,35 +102,48 @@ impl<T: Clone> Shared<T> {
     /// `patient`: whoever has waited long enough reads beside another, so that a reading that hangs holds nobody up in turn.
     fn look(&self, key: &str, now: Millis, patient: bool, fresh: impl Fn(Millis, &T) -> bool) -> Step<T> {
         let mut state = self.lock();
-        let place = state.entries.iter().position(|entry| entry.key == key);
-        let entry = place.and_then(|place| state.entries.get(place));
-        if let Some((began_at, value)) = entry.and_then(|entry| entry.done.as_ref())
+        let state = &mut *state;
+        let entry = state.entry(key);
+        if let Some((began_at, value)) = entry.as_ref().and_then(|entry| entry.done.as_ref())
             && fresh(*began_at, value)
         {
             return Step::Take(*began_at, value.clone());
         }
-        let claim = entry.and_then(|entry| entry.claim.as_ref());
-        if patient && claim.is_some_and(|claim| now.saturating_sub(claim.at) < CLAIM) {
+        if patient && entry.as_ref().is_some_and(|entry| entry.claimed && now.saturating_sub(entry.claim.1) < CLAIM) {
             return Step::Wait;
         }
-        let done = place.and_then(|place| state.entries.remove(place)).and_then(|entry| entry.done);
         state.claims += 1;
-        let number = state.claims;
-        let before = done.clone();
-        state.entries.push_back(Entry { key: key.to_owned(), done, claim: Some(Claim { number, at: now }) });
-        if state.entries.len() > self.capacity {
-            state.entries.pop_front();
+        let claim = state.claims;
+        if let Some(entry) = state.entry(key) {
+            (entry.claim, entry.claimed) = ((claim, now), true);
+            return Step::Read { claim, before: entry.done.clone() };
         }
-        Step::Read { claim: number, before }
+        if state.entries.len() >= self.capacity {
+            let oldest = state.entries.iter().enumerate().min_by_key(|(_, entry)| entry.claim.0);
+            if let Some((place, _)) = oldest {
+                state.entries.remove(place);
+            }
+        }
+        let place = state.entries.partition_point(|entry| entry.key.as_str() < key);
+        let entry = Entry { key: key.to_owned(), done: None, claim: (claim, now), claimed: true };
+        state.entries.insert(place, Box::new(entry));
+        Step::Read { claim, before: None }
     }
 
     /// Keeps a reading, unless one that began later was quicker.
     fn store(&self, key: &str, began_at: Millis, value: &T) {
-        if let Some(entry) = self.lock().entries.iter_mut().find(|entry| entry.key == key)
+        if let Some(entry) = self.lock().entry(key)
             && entry.done.as_ref().is_none_or(|(at, _)| *at <= began_at)
         {
             entry.done = Some((began_at, value.clone()));
         }
+    }
+}
+
+impl<T> State<T> {
+    fn entry(&mut self, key: &str) -> Option<&mut Entry<T>> {
+        let place = self.entries.binary_search_by(|entry| entry.key.as_str().cmp(key)).ok()?;
+        self.entries.get_mut(place).map(Box::as_mut)
     }
 }
 
@@ -154,8 +163,10 @@ struct Release<'a, T> {
 
 impl<T> Drop for Release<'_, T> {
     fn drop(&mut self) {
-        if let Some(entry) = self.shared.lock().entries.iter_mut().find(|entry| entry.key == self.key) {
-            entry.claim.take_if(|claim| claim.number == self.claim);
+        if let Some(entry) = self.shared.lock().entry(self.key)
+            && entry.claim.0 == self.claim
+        {
+            entry.claimed = false;
         }
     }
 }

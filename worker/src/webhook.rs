@@ -11,13 +11,13 @@ use omise_linked_accounts::{
     webhook::{Event, MAX_EVENT, SIGNATURE_HEADER, TIMESTAMP_HEADER, VerifyError, verify},
 };
 use serde::Serialize;
-use worker::Request;
 
 use crate::{
     answer::{Failure, Success},
     context::Context,
     ledger::timestamp,
-    request, retrieve,
+    request::Request,
+    retrieve,
 };
 
 /// The longest id of an event that is remembered, in bytes; Omise's have 24.
@@ -31,11 +31,11 @@ struct Webhook {
 }
 
 /// Takes an event.
-pub(crate) async fn handle(context: &Context, mut req: Request) -> Result<Success, Failure> {
+pub(crate) async fn handle(context: &Context, req: &Request) -> Result<Success, Failure> {
     // 1
-    let header = |name| request::header(&req, name).unwrap_or_default();
+    let header = |name| req.header(name).unwrap_or_default();
     let (signature, signed_at) = (header(SIGNATURE_HEADER), header(TIMESTAMP_HEADER));
-    let body = request::bytes(&mut req, MAX_EVENT).await?;
+    let body = req.bytes(MAX_EVENT).await?;
     let now = timestamp(context.now())?;
     verify(&context.settings.webhook_secrets, &signature, &signed_at, &body, now).map_err(|error| match error {
         VerifyError::TooLarge => Failure::new(Reason::BodyTooLarge),
