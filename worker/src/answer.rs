@@ -1,37 +1,54 @@
 //! What leaves: accounts and errors, each in its one shape, with the headers that every answer carries.
 
-use omise_linked_accounts::{ErrorAnswer, Issue, LinkedAccount, Reason, ReturnUri, Status, Timestamp, ValidationError};
 use js_sys::{Object, Reflect, Uint8Array};
+use omise_linked_accounts::{
+    ErrorAnswer, Issue, LinkedAccount, LinkedAccountId, Reason, ReturnUri, Status, Timestamp, ValidationError,
+};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use wasm_bindgen::JsValue;
 use web_sys::{Response, ResponseInit};
 
-use crate::trace::Trace;
+use crate::{db::corrupt, trace::Trace};
 
-/// An account as its owner sees it: Omise's object and `confirmed_at`, without what is the Worker's own.
+/// An account as its owner sees it: Omise's object without what is the Worker's own.
+///
+/// It is kept as JSON, and shown as it is kept: nothing of it is looked at in between but this.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) id: LinkedAccountId,
+    pub(crate) status: Status,
+    pub(crate) json: String,
+}
+
+impl Account {
+    /// Without reserved metadata, its `return_uri` as the customer's page asked for it.
+    pub(crate) fn of(mut account: LinkedAccount) -> Self {
+        account.metadata = account.metadata.without_reserved();
+        account.return_uri = account.return_uri.map(|uri| ReturnUri::strip_link_state(&uri).into_owned());
+        // a struct of texts, numbers and JSON always serialises
+        let json = serde_json::to_string(&account).unwrap_or_default();
+        Self { id: account.id, status: account.status, json }
+    }
+
+    /// With `confirmed_at`, as it is answered with.
+    ///
+    /// # Errors
+    ///
+    /// Where what was kept is no object.
+    pub(crate) fn shown(&self, confirmed_at: Option<Timestamp>) -> Result<Shown, Failure> {
+        let unreadable = || corrupt("links.account");
+        let members = self.json.strip_suffix('}').ok_or_else(unreadable)?;
+        let confirmed_at = serde_json::to_string(&confirmed_at).map_err(|_| unreadable())?;
+        let json = format!("{members},\"confirmed_at\":{confirmed_at}}}");
+        RawValue::from_string(json).map(Shown).map_err(|_| unreadable())
+    }
+}
+
+/// An account as it is answered with: JSON.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Shown {
-    #[serde(flatten)]
-    account: LinkedAccount,
-    confirmed_at: Option<Timestamp>,
-}
-
-impl Shown {
-    pub(crate) fn new(account: LinkedAccount, confirmed_at: Option<Timestamp>) -> Self {
-        Self { account: tidy(account), confirmed_at }
-    }
-
-    pub(crate) fn is_pending(&self) -> bool {
-        self.account.status == Status::Pending
-    }
-}
-
-/// The account without reserved metadata, its `return_uri` as the customer's page asked for it.
-pub(crate) fn tidy(mut account: LinkedAccount) -> LinkedAccount {
-    account.metadata = account.metadata.without_reserved();
-    account.return_uri = account.return_uri.map(|uri| ReturnUri::strip_link_state(&uri).into_owned());
-    account
-}
+#[serde(transparent)]
+pub(crate) struct Shown(Box<RawValue>);
 
 /// A request that is answered with an error.
 ///
@@ -118,7 +135,7 @@ impl From<Reason> for Failure {
 #[derive(Debug)]
 pub(crate) enum Success {
     /// An account; `replayed` where the same `Idempotency-Key` had made it before.
-    Account { account: Box<Shown>, replayed: bool },
+    Account { account: Shown, replayed: bool },
     /// JSON of another kind.
     Body(Vec<u8>),
     /// Nothing to say: the answer to a preflight.
@@ -134,7 +151,7 @@ impl Success {
 
 impl From<Shown> for Success {
     fn from(account: Shown) -> Self {
-        Self::Account { account: Box::new(account), replayed: false }
+        Self::Account { account, replayed: false }
     }
 }
 
@@ -160,7 +177,8 @@ pub(crate) fn respond(
         Ok(Success::Preflight) => {
             if cors.is_some() {
                 answer.header("Access-Control-Allow-Methods", "GET, POST, DELETE")?;
-                answer.header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer")?;
+                answer
+                    .header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer")?;
                 // Chromium holds a preflight no longer than two hours
                 answer.header("Access-Control-Max-Age", "7200")?;
             }
@@ -171,7 +189,7 @@ pub(crate) fn respond(
             if *replayed {
                 answer.header("Idempotent-Replayed", "true")?;
             }
-            answer.json(200, &serde_json::to_vec(account)?)
+            answer.json(200, account.0.get().as_bytes())
         }
         Err(failure) => {
             let mut body = ErrorAnswer::new(failure.reason, &trace.request_id);

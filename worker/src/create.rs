@@ -14,7 +14,7 @@ use omise_linked_accounts::{
 use sha2::Sha256;
 
 use crate::{
-    answer::{Failure, Shown, Success},
+    answer::{Failure, Success},
     context::Context,
     ledger::{Attempt, AttemptState, Begun, NewAttempt},
     request::Request,
@@ -94,14 +94,16 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
                     return Err(failure);
                 }
             };
-            if let Err(failure) = context.ledger.link(new.id, &account, read_at, "create").await {
-                return Err(in_doubt(context, new.id, failure.into_log()).await);
-            }
-            if account.registration_uri.is_none() {
+            let has_page = account.registration_uri.is_some();
+            let account = match context.ledger.link(new.id, account, read_at, "create").await {
+                Ok(account) => account,
+                Err(failure) => return Err(in_doubt(context, new.id, failure.into_log()).await),
+            };
+            if !has_page {
                 let failure = Failure::new(Reason::UpstreamUnreadable);
                 return Err(failure.with_log("no registration_uri on one of REGISTRATION_ORIGINS"));
             }
-            Ok(Shown::new(account, None).into())
+            Ok(account.shown(None)?.into())
         }
         // a refusal: Omise says that it made nothing
         Err(error @ ResponseError::Api(_)) if answer.status < 500 => {
@@ -140,8 +142,8 @@ async fn replay(context: &Context, attempt: &Attempt) -> Result<Success, Failure
         // looking failed: nothing more is known than before
         Err(failure) => return Err(unknown().with_log(failure.into_log())),
     };
-    let account = retrieve::read(context, &id).await?;
-    Ok(Success::Account { account: Box::new(account), replayed: true })
+    let account = retrieve::read(context, &id).await?.shown()?;
+    Ok(Success::Account { account, replayed: true })
 }
 
 async fn already_pending(context: &Context, attempt: &Attempt) -> Result<Failure, Failure> {
@@ -151,7 +153,7 @@ async fn already_pending(context: &Context, attempt: &Attempt) -> Result<Failure
         return Ok(failure.with_retry_after(if in_flight { 2 } else { 10 }));
     };
     Ok(match context.ledger.find(id).await? {
-        Some(link) => failure.with_linked_account(link.shown()),
+        Some(link) => failure.with_linked_account(link.shown()?),
         None => failure,
     })
 }
@@ -164,7 +166,7 @@ async fn settle_open(context: &Context, owner: &str) -> bool {
     for attempt in attempts {
         // what fails stays open: the refusal stands
         settled |= if let Some(id) = &attempt.link {
-            retrieve::read(context, id).await.is_ok_and(|shown| !shown.is_pending())
+            retrieve::read(context, id).await.is_ok_and(|seen| !seen.is_pending())
         } else {
             let what = settle(context, &attempt).await;
             what.is_ok_and(|what| matches!(what, Settled::Linked(_) | Settled::Abandoned))

@@ -8,8 +8,9 @@ use omise_linked_accounts::{
 };
 
 use crate::{
-    answer::{Failure, Shown, Success},
+    answer::{Account, Failure, Success},
     context::Context,
+    db::corrupt,
     retrieve,
     session::Caller,
     upstream,
@@ -19,7 +20,7 @@ use crate::{
 pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Result<Success, Failure> {
     let (id, link) = retrieve::find(context, caller, id).await?;
     let (stored, confirmed_at) = match link {
-        Some(link) if link.account.status == Status::Deleted => return Ok(link.shown().into()),
+        Some(link) if link.account.status == Status::Deleted => return Ok(link.shown()?.into()),
         Some(link) => (Some(link.account), link.confirmed_at),
         None => (None, None),
     };
@@ -31,7 +32,7 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
             Ok((_, account)) if account.status == Status::Deleted => account,
             Ok(_) => return Err(failure),
             Err(second) => match (second.reason, stored) {
-                (Reason::NotFound, Some(gone)) => deleted(gone),
+                (Reason::NotFound, Some(gone)) => deleted(&gone)?,
                 // a second try is told this too of what the first has deleted
                 _ if failure.reason == Reason::NotRegistered && second.reason.is_retryable() => return Err(second),
                 _ => return Err(failure),
@@ -39,10 +40,11 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
         },
     };
     context.ledger.deleted(&account, read_at).await?;
-    Ok(Shown::new(account, confirmed_at).into())
+    retrieve::forget(&account.id);
+    Ok(account.shown(confirmed_at)?.into())
 }
 
-async fn ask(context: &Context, id: &LinkedAccountId) -> Result<LinkedAccount, Failure> {
+async fn ask(context: &Context, id: &LinkedAccountId) -> Result<Account, Failure> {
     let request = delete::encode_request(id);
     let answer = upstream::ask(context, &request, MAX_ACCOUNT).await?;
     let account = delete::decode_response(id, answer.status, &answer.body).map_err(|error| match &error {
@@ -50,10 +52,12 @@ async fn ask(context: &Context, id: &LinkedAccountId) -> Result<LinkedAccount, F
         ResponseError::Api(ApiError { status: 400, .. }) => Failure::new(Reason::NotRegistered),
         _ => upstream::failure_of_one(&error, answer.retry_after),
     })?;
-    upstream::check(context.settings, account)
+    upstream::check(context.settings, account).map(Account::of)
 }
 
-fn deleted(mut account: LinkedAccount) -> LinkedAccount {
+fn deleted(account: &Account) -> Result<Account, Failure> {
+    let account = serde_json::from_slice::<LinkedAccount>(account.json.as_bytes());
+    let mut account = account.map_err(|_| corrupt("links.account"))?;
     account.status = Status::Deleted;
-    account
+    Ok(Account::of(account))
 }

@@ -15,7 +15,7 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::{
-    answer::{Failure, Shown, tidy},
+    answer::{Account, Failure, Shown},
     audit::Entry,
     db::{Db, DbResult, Row, Statement, corrupt, number, optional},
     trace::Trace,
@@ -65,18 +65,18 @@ pub(crate) enum AttemptState {
 /// A linked account and its owner.
 pub(crate) struct Link {
     pub(crate) owner: String,
-    pub(crate) account: LinkedAccount,
+    pub(crate) account: Account,
     /// When the reading began that `account` is from.
     pub(crate) read_at: Millis,
     pub(crate) confirmed_at: Option<Timestamp>,
 }
 
 /// The columns of a [`Link`].
-const LINK: &str = "owner, account, read_at, confirmed_at";
+const LINK: &str = "owner, id, status, account, read_at, confirmed_at";
 
 impl Link {
-    pub(crate) fn shown(self) -> Shown {
-        Shown::new(self.account, self.confirmed_at)
+    pub(crate) fn shown(&self) -> Result<Shown, Failure> {
+        self.account.shown(self.confirmed_at)
     }
 }
 
@@ -199,7 +199,7 @@ impl Ledger {
     /// The attempt made this account, as a reading that began at `read_at` says.
     ///
     /// An attempt that is no longer current stays so: its link is its owner's all the same. Of several that found the account
-    /// the first is taken: what the others read may be older than what is known by now.
+    /// the first is taken: what the others read may be older than what is known by now. Gives it as its owner sees it.
     ///
     /// # Errors
     ///
@@ -207,11 +207,13 @@ impl Ledger {
     pub(crate) async fn link(
         &self,
         attempt: &str,
-        account: &LinkedAccount,
+        account: LinkedAccount,
         read_at: Millis,
         action: &'static str,
-    ) -> DbResult<()> {
+    ) -> DbResult<Account> {
         self.trace.ledger(action);
+        let (account_type, created_at) = (JsValue::from(account.account_type.as_str()), account.created_at);
+        let account = Account::of(account);
         let id = account.id.as_str();
         let insert = "INSERT INTO links
                         (id, owner, attempt, type, status, account, read_at, link_state_hash, created_at)
@@ -223,11 +225,11 @@ impl Ledger {
             &[
                 attempt.into(),
                 id.into(),
-                account.account_type.as_str().into(),
+                account_type,
                 account.status.as_str().into(),
-                stored(account)?.into(),
+                account.json.as_str().into(),
                 number(read_at),
-                first_millis(account.created_at),
+                first_millis(created_at),
             ],
         )?;
         let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
@@ -254,7 +256,7 @@ impl Ledger {
         let rows = self.db.batch(vec![insert, entry, update, linked]).await?.pop().unwrap_or_default();
         let linked = rows.first().map(|row| row.optional_text("link")).transpose()?.flatten();
         if linked.as_deref() == Some(id) {
-            Ok(())
+            Ok(account)
         } else {
             Err(Failure::new(Reason::UpstreamUnreadable).with_log("the account is another attempt's"))
         }
@@ -306,7 +308,7 @@ impl Ledger {
     /// The audit has a row only where this reading was taken.
     pub(crate) async fn record(
         &self,
-        account: &LinkedAccount,
+        account: &Account,
         read_at: Millis,
         action: &'static str,
         event: Option<&str>,
@@ -328,7 +330,7 @@ impl Ledger {
     /// Records that Omise was asked to delete the account and that it is gone, as a reading says that began at `read_at`.
     ///
     /// The audit has a row whoever saw it first, and where the ledger does not know the account: an operator's.
-    pub(crate) async fn deleted(&self, account: &LinkedAccount, read_at: Millis) -> DbResult<()> {
+    pub(crate) async fn deleted(&self, account: &Account, read_at: Millis) -> DbResult<()> {
         self.trace.ledger("delete");
         let (id, outcome) = (account.id.as_str(), account.status.as_str());
         let entry = Entry { action: "delete", link: Some(id), outcome, at: read_at };
@@ -341,11 +343,11 @@ impl Ledger {
     ///
     /// The first repeats what the core's `merge` decides (the newest reading stays, `deleted` is final), since another request
     /// may have written in between.
-    fn reading(&self, account: &LinkedAccount, read_at: Millis) -> DbResult<Vec<Statement>> {
+    fn reading(&self, account: &Account, read_at: Millis) -> DbResult<Vec<Statement>> {
         let id = JsValue::from(account.id.as_str());
         let update = "UPDATE links SET status = ?2, account = ?3, read_at = ?4
                       WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'";
-        let values = [id.clone(), account.status.as_str().into(), stored(account)?.into(), number(read_at)];
+        let values = [id.clone(), account.status.as_str().into(), account.json.as_str().into(), number(read_at)];
         let update = self.db.statement(update, &values)?;
         let close = "UPDATE attempts SET open = 0, current = 0
                      WHERE id = (SELECT attempt FROM links WHERE id = ?1 AND status <> 'pending') AND open = 1";
@@ -428,7 +430,7 @@ impl Ledger {
             self.db.batch(vec![self.db.statement(&page, values)?, self.db.statement(&count, values)?]).await?;
         let total = total(results.pop())?;
         let rows = results.pop().unwrap_or_default();
-        let accounts: DbResult<_> = rows.iter().map(|row| Ok(link(row)?.shown())).collect();
+        let accounts: DbResult<_> = rows.iter().map(|row| link(row)?.shown()).collect();
         Ok((accounts?, total))
     }
 
@@ -528,7 +530,11 @@ fn attempt(row: &Row) -> DbResult<Attempt> {
 fn link(row: &Row) -> DbResult<Link> {
     Ok(Link {
         owner: row.text("owner")?,
-        account: serde_json::from_slice(row.text("account")?.as_bytes()).map_err(|_| corrupt("links.account"))?,
+        account: Account {
+            id: LinkedAccountId::parse(&row.text("id")?).map_err(|_| corrupt("links.id"))?,
+            status: Status::from(row.text("status")?.as_str()),
+            json: row.text("account")?,
+        },
         read_at: row.number("read_at")?,
         confirmed_at: row.optional_number("confirmed_at")?.map(timestamp).transpose()?,
     })
@@ -543,11 +549,6 @@ const fn direction(order: Order) -> &'static str {
         Order::Chronological => "ASC",
         Order::ReverseChronological => "DESC",
     }
-}
-
-/// The account as it is kept: as its owner sees it.
-fn stored(account: &LinkedAccount) -> DbResult<String> {
-    serde_json::to_string(&tidy(account.clone())).map_err(|_| corrupt("account"))
 }
 
 fn hash(state: &LinkState) -> String {

@@ -7,7 +7,7 @@ use omise_linked_accounts::{
 };
 
 use crate::{
-    answer::{Failure, Shown, Success},
+    answer::{Account, Failure, Shown, Success},
     context::Context,
     ledger::timestamp,
     request,
@@ -54,7 +54,7 @@ pub(crate) async fn shown(context: &Context, accounts: Vec<LinkedAccount>) -> Re
     let show = |account: LinkedAccount| {
         let account = upstream::check(context.settings, account)?;
         let confirmed = confirmations.iter().find(|(id, _)| id == account.id.as_str());
-        Ok(Shown::new(account, confirmed.map(|(_, at)| *at)))
+        Account::of(account).shown(confirmed.map(|(_, at)| *at))
     };
     accounts.into_iter().map(show).collect()
 }

@@ -3,14 +3,14 @@
 use std::{convert::Infallible, time::Duration};
 
 use omise_linked_accounts::{
-    LinkedAccount, LinkedAccountId, MAX_ACCOUNT, Reason, Status,
+    LinkedAccountId, MAX_ACCOUNT, Reason, Status, Timestamp,
     merge::{Merge, Reading, merge},
     retrieve,
 };
 use worker::Delay;
 
 use crate::{
-    answer::{Failure, Shown, Success},
+    answer::{Account, Failure, Shown, Success},
     context::Context,
     ledger::{Link, Millis},
     session::Caller,
@@ -25,7 +25,30 @@ const PAUSE: Duration = Duration::from_secs(2);
 const SHARED_FOR: Millis = 3_000;
 
 /// The last readings of this isolate. An account is a few kilobytes, with the most metadata that Omise takes about sixty.
-static READINGS: Shared<Result<LinkedAccount, Failed>> = Shared::new(256);
+static READINGS: Shared<Result<Seen, Failed>> = Shared::new(256);
+
+/// An account as it was read, and what the ledger knew of it then.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    account: Account,
+    /// Whose it is, for ever; nobody's that the ledger knows, where an operator asks.
+    owner: Option<String>,
+    confirmed_at: Option<Timestamp>,
+}
+
+impl Seen {
+    fn new(account: Account, link: &Link) -> Self {
+        Self { account, owner: Some(link.owner.clone()), confirmed_at: link.confirmed_at }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.account.status == Status::Pending
+    }
+
+    pub(crate) fn shown(&self) -> Result<Shown, Failure> {
+        self.account.shown(self.confirmed_at)
+    }
+}
 
 /// A reading that failed.
 #[derive(Clone)]
@@ -49,26 +72,48 @@ impl Failed {
 
 /// Reads an account for its owner, or for an operator. While it is pending the answer is held for as long as `wait` says.
 pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str, wait: Duration) -> Result<Success, Failure> {
-    let (id, link) = find(context, caller, id).await?;
     let until = context.now() + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-    let mut shown = reading(context, &id, link, SHARED_FOR).await?;
-    while shown.is_pending() && context.now() < until {
+    let mut seen = if let Some(seen) = pending(context, caller, id) {
+        seen
+    } else {
+        let (id, link) = find(context, caller, id).await?;
+        reading(context, &id, link, SHARED_FOR).await?
+    };
+    while seen.is_pending() && context.now() < until {
         let left = Duration::from_millis(until - context.now());
         Delay::from(PAUSE.min(left)).await;
         // what the ledger knows by now: another reading, or a confirmation
-        let link = context.ledger.find(&id).await?;
-        match reading(context, &id, link, SHARED_FOR).await {
-            Ok(newer) => shown = newer,
+        let link = context.ledger.find(&seen.account.id).await?;
+        match reading(context, &seen.account.id, link, SHARED_FOR).await {
+            Ok(newer) => seen = newer,
             // the last reading is an answer too
             Err(failure) if failure.reason.is_retryable() => break,
             Err(failure) => return Err(failure),
         }
     }
-    Ok(shown.into())
+    Ok(seen.shown()?.into())
+}
+
+/// What another request was shown a moment ago of an account that is pending: whoever polls it is spared the ledger too.
+///
+/// Another isolate may have learned more meanwhile, so this is for what is asked for again soon, and says at worst what was
+/// true `SHARED_FOR` ago. What this isolate learns, it forgets the reading for.
+fn pending(context: &Context, caller: &Caller, id: &str) -> Option<Seen> {
+    let now = context.now();
+    let fresh = |began_at: Millis, reading: &Result<Seen, Failed>| {
+        let may_see = |seen: &Seen| caller.operator || seen.owner.as_ref() == Some(&caller.subject);
+        began_at + SHARED_FOR >= now && reading.as_ref().is_ok_and(|seen| seen.is_pending() && may_see(seen))
+    };
+    READINGS.last(id, fresh)?.ok()
+}
+
+/// More is known of an account than what was read last.
+pub(crate) fn forget(id: &LinkedAccountId) {
+    READINGS.forget(id.as_str());
 }
 
 /// Reads an account that the caller is known to own, afresh: the customer has just come back, or something depends on it.
-pub(crate) async fn read(context: &Context, id: &LinkedAccountId) -> Result<Shown, Failure> {
+pub(crate) async fn read(context: &Context, id: &LinkedAccountId) -> Result<Seen, Failure> {
     let link = context.ledger.find(id).await?;
     reading(context, id, link, 0).await
 }
@@ -95,17 +140,17 @@ async fn reading(
     id: &LinkedAccountId,
     link: Option<Link>,
     shared_for: Millis,
-) -> Result<Shown, Failure> {
+) -> Result<Seen, Failure> {
     let Some(link) = link else {
         let (_, account) = ask(context, id).await?;
-        return Ok(Shown::new(account, None));
+        return Ok(Seen { account, owner: None, confirmed_at: None });
     };
     // deleted is final: Omise has nothing to add
     if link.account.status == Status::Deleted {
-        return Ok(link.shown());
+        return Ok(Seen::new(link.account.clone(), &link));
     }
     let now = context.now();
-    let fresh = |began_at: Millis, reading: &Result<LinkedAccount, Failed>| match reading {
+    let fresh = |began_at: Millis, reading: &Result<Seen, Failed>| match reading {
         // never older than what the ledger has
         Ok(_) => began_at >= link.read_at && began_at + shared_for >= now,
         // who has waited for it has asked: a crowd must not make it harder for Omise to come back
@@ -113,7 +158,7 @@ async fn reading(
     };
     let mut failure = None;
     let ask = async |_| match ask(context, id).await {
-        Ok((_, account)) => Ok::<_, Infallible>(Ok(account)),
+        Ok((_, account)) => Ok::<_, Infallible>(Ok(Seen::new(account, &link))),
         Err(own) => {
             let failed = Failed { reason: own.reason, retry_after: own.retry_after(), at: context.now() };
             failure = Some(own);
@@ -121,21 +166,19 @@ async fn reading(
         }
     };
     let Ok((read_at, reading)) = READINGS.get(id.as_str(), fresh, ask).await;
-    let account = match reading {
-        Ok(account) => account,
-        Err(failed) => return Err(failure.unwrap_or_else(|| failed.again())),
-    };
-    if !take(context, &link, &account, read_at, "read", None).await? {
-        return Ok(link.shown());
+    let seen = reading.map_err(|failed| failure.unwrap_or_else(|| failed.again()))?;
+    if !take(context, &link, &seen.account, read_at, "read", None).await? {
+        return Ok(Seen::new(link.account.clone(), &link));
     }
-    Ok(Shown::new(account, link.confirmed_at))
+    // who read it may not have known yet that it is confirmed
+    Ok(Seen { confirmed_at: link.confirmed_at, ..seen })
 }
 
 /// Records a reading if it is newer than what is there and says something else; `false` where what is there stays.
 pub(crate) async fn take(
     context: &Context,
     link: &Link,
-    account: &LinkedAccount,
+    account: &Account,
     read_at: Millis,
     action: &'static str,
     event: Option<&str>,
@@ -150,15 +193,16 @@ pub(crate) async fn take(
     }
     if account.status != link.account.status {
         context.ledger.record(account, read_at, action, event).await?;
+        forget(&account.id);
     }
     Ok(true)
 }
 
 /// Asks Omise; the account, and when the reading began.
-pub(crate) async fn ask(context: &Context, id: &LinkedAccountId) -> Result<(Millis, LinkedAccount), Failure> {
+pub(crate) async fn ask(context: &Context, id: &LinkedAccountId) -> Result<(Millis, Account), Failure> {
     let read_at = context.now();
     let answer = upstream::ask(context, &retrieve::encode_request(id), MAX_ACCOUNT).await?;
     let account = retrieve::decode_response(id, answer.status, &answer.body)
         .map_err(|error| upstream::failure_of_one(&error, answer.retry_after))?;
-    Ok((read_at, upstream::check(context.settings, account)?))
+    Ok((read_at, Account::of(upstream::check(context.settings, account)?)))
 }

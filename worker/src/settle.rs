@@ -56,8 +56,7 @@ pub(crate) async fn settle(context: &Context, attempt: &Attempt) -> Result<Settl
     match look_for(context, attempt).await? {
         Looked::Found(account) => {
             let account = upstream::check(context.settings, *account)?;
-            context.ledger.link(&attempt.id, &account, read_at, "adopt").await?;
-            Ok(Settled::Linked(account.id))
+            Ok(Settled::Linked(context.ledger.link(&attempt.id, account, read_at, "adopt").await?.id))
         }
         Looked::Nowhere if attempt.state == AttemptState::Abandoned => Ok(Settled::Abandoned),
         Looked::Nowhere if age > quiet_period(context) => {

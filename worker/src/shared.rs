@@ -99,6 +99,18 @@ impl<T: Clone> Shared<T> {
         }
     }
 
+    /// The last reading of `key` if `fresh` says so; it is not waited for another.
+    pub(crate) fn last(&self, key: &str, fresh: impl Fn(Millis, &T) -> bool) -> Option<T> {
+        let mut state = self.lock();
+        let (began_at, value) = state.entry(key)?.done.as_ref()?;
+        fresh(*began_at, value).then(|| value.clone())
+    }
+
+    /// Forgets what was read of `key`: more is known by now.
+    pub(crate) fn forget(&self, key: &str) {
+        self.lock().entries.retain(|entry| entry.key != key);
+    }
+
     /// `patient`: whoever has waited long enough reads beside another, so that a reading that hangs holds nobody up in turn.
     fn look(&self, key: &str, now: Millis, patient: bool, fresh: impl Fn(Millis, &T) -> bool) -> Step<T> {
         let mut state = self.lock();
