@@ -12,11 +12,10 @@ use std::cell::Cell;
 
 use omise_linked_accounts::{ListRequest, Reason, Timestamp, list::List};
 use serde::Serialize;
-use worker::Date;
 
 use crate::{
     answer::{Failure, Success},
-    context::Context,
+    context::{self, Context},
     db::{DbResult, Row},
     ledger::{Millis, timestamp},
     request,
@@ -81,7 +80,7 @@ pub(crate) fn admits_refusal() -> bool {
         static SEEN: Cell<(Millis, u32)> = const { Cell::new((0, 0)) };
     }
 
-    let now = Date::now().as_millis();
+    let now = context::now();
     let (began, count) = SEEN.get();
     let (began, count) = if now.saturating_sub(began) < WINDOW { (began, count) } else { (now, 0) };
     SEEN.set((began, count + 1));

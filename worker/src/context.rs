@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use omise_linked_accounts::Reason;
-use worker::Date;
 
 use crate::{
     answer::Failure,
@@ -20,10 +19,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Milliseconds since 1970. In workerd it stands still between I/O.
     #[allow(clippy::unused_self)] // the clock is the context's
     pub(crate) fn now(&self) -> Millis {
-        Date::now().as_millis()
+        now()
     }
 
     /// 128 random bits.
@@ -31,6 +29,12 @@ impl Context {
     pub(crate) fn random(&self) -> Result<[u8; 16], Failure> {
         random()
     }
+}
+
+/// Milliseconds since 1970. In workerd the clock stands still between I/O.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole milliseconds, and long after 1970
+pub(crate) fn now() -> Millis {
+    js_sys::Date::now() as Millis
 }
 
 /// Random bytes from WebCrypto.

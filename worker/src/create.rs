@@ -7,11 +7,10 @@
 //! 4. Refused: the attempt is forgotten. Answered: the link is recorded. Anything else: the attempt is in doubt.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
+use hmac::Mac;
 use omise_linked_accounts::{
     CreateRequest, IssueCode, LinkState, MAX_ACCOUNT, Metadata, Reason, ResponseError, Scalar, create,
 };
-use sha2::Sha256;
 
 use crate::{
     answer::{Failure, Success},
@@ -46,7 +45,7 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, req: &Request) ->
         id: &URL_SAFE_NO_PAD.encode(context.random()?),
         owner: &caller.subject,
         idempotency_key: &idempotency_key,
-        fingerprint: &fingerprint(context, &wanted)?,
+        fingerprint: &fingerprint(context, &wanted),
         account_type: &wanted.params.account_type,
         replace_pending: wanted.replace_pending,
         link_state: &link_state,
@@ -177,11 +176,10 @@ async fn settle_open(context: &Context, owner: &str) -> bool {
 
 /// A keyed digest of what is asked for, so that a key cannot be reused for something else. Keyed, since it covers the
 /// citizen id, which could be found by trial otherwise.
-fn fingerprint(context: &Context, wanted: &CreateRequest) -> Result<String, Failure> {
+fn fingerprint(context: &Context, wanted: &CreateRequest) -> String {
     let request = create::encode_request(&wanted.params);
-    let mut mac = Hmac::<Sha256>::new_from_slice(context.settings.fingerprint_key.expose())
-        .map_err(|_| Failure::new(Reason::Internal))?;
+    let mut mac = context.settings.fingerprint_key.mac();
     mac.update(if wanted.replace_pending { b"1" } else { b"0" });
     mac.update(request.body.unwrap_or_default().as_bytes());
-    Ok(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }

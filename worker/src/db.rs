@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use js_sys::{Array, JsString, Reflect, futures::JsFuture};
 use omise_linked_accounts::{Issue, IssueCode, Reason};
-use wasm_bindgen::{JsCast, JsValue};
-use worker::{Date, Env, worker_sys};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use worker::{Env, worker_sys};
 
-use crate::{answer::Failure, trace::Trace};
+use crate::{answer::Failure, context::now, trace::Trace};
 
 /// A database, for the time of one request.
 pub(crate) struct Db {
@@ -19,6 +19,15 @@ pub(crate) struct Db {
 
 /// A statement with its values.
 pub(crate) struct Statement(worker_sys::D1PreparedStatement);
+
+#[wasm_bindgen]
+extern "C" {
+    /// What came of a statement.
+    type Answered;
+
+    #[wasm_bindgen(method, getter)]
+    fn results(this: &Answered) -> Option<Array>;
+}
 
 /// A row of an answer.
 pub(crate) struct Row(JsValue);
@@ -46,12 +55,12 @@ impl Db {
         let statements = statements.into_iter().map(|statement| statement.0).collect::<Array>();
         let results = self.timed(self.d1.batch(statements)).await?;
         let results = results.dyn_into::<Array>().map_err(broken)?;
-        results.iter().map(|result| rows(&result)).collect()
+        Ok(results.iter().map(|result| rows(&result)).collect())
     }
 
     /// Runs one statement; its rows.
     pub(crate) async fn all(&self, statement: Statement) -> DbResult<Vec<Row>> {
-        rows(&self.timed(statement.0.all()).await?)
+        Ok(rows(&self.timed(statement.0.all()).await?))
     }
 
     /// Runs one statement; its first row.
@@ -60,9 +69,9 @@ impl Db {
     }
 
     async fn timed(&self, promise: Result<js_sys::Promise, JsValue>) -> DbResult<JsValue> {
-        let started = Date::now().as_millis();
+        let started = now();
         let result = JsFuture::from(promise.map_err(broken)?).await;
-        self.trace.ledger_took(Date::now().as_millis() - started);
+        self.trace.ledger_took(now() - started);
         result.map_err(broken)
     }
 }
@@ -97,10 +106,10 @@ impl Row {
     }
 }
 
-fn rows(result: &JsValue) -> DbResult<Vec<Row>> {
-    let results = Reflect::get(result, &"results".into()).map_err(broken)?;
+fn rows(result: &JsValue) -> Vec<Row> {
     // a statement that answers nothing may have none
-    Ok(results.dyn_into::<Array>().map(|rows| rows.iter().map(Row).collect()).unwrap_or_default())
+    let results = result.unchecked_ref::<Answered>().results();
+    results.map(|rows| rows.iter().map(Row).collect()).unwrap_or_default()
 }
 
 /// D1 takes numbers as doubles only; milliseconds stay exact in them for 285,000 years.

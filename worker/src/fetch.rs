@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use js_sys::futures::JsFuture;
+use js_sys::{Object, Reflect, futures::JsFuture};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
+use web_sys::{AbortSignal, RequestCache, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
 
 use crate::body::{self, BodyError};
 
@@ -63,9 +63,9 @@ pub(crate) async fn fetch(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usi
 }
 
 async fn exchange(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usize) -> Result<Incoming, BodyError> {
-    let headers = Headers::new()?;
+    let headers = Object::new();
     for (name, value) in outgoing.headers {
-        headers.set(name, value)?;
+        Reflect::set(&headers, &JsValue::from_str(name), &JsValue::from_str(value))?;
     }
     let init = RequestInit::new();
     init.set_method(outgoing.method);

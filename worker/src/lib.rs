@@ -36,15 +36,15 @@ mod trace;
 mod upstream;
 mod webhook;
 
-use std::{fmt::Write, rc::Rc, sync::OnceLock};
+use std::{rc::Rc, sync::OnceLock};
 
 use omise_linked_accounts::{Issue, LinkedAccountId, Reason};
-use worker::{Date, Env, ScheduleContext, ScheduledEvent, console_error, event};
+use worker::{Env, ScheduleContext, ScheduledEvent, console_error, event};
 
 use crate::{
     answer::{Failure, Success},
     audit::Entry,
-    context::Context,
+    context::{Context, now},
     ledger::Ledger,
     limits::{Kind, Whose},
     request::Request,
@@ -149,7 +149,7 @@ async fn handle(
         _ => {}
     }
     let authorization = req.header("Authorization");
-    let now = Date::now().as_millis() / 1_000;
+    let now = now() / 1_000;
     let caller = session::authenticate(&settings.session, authorization.as_deref(), now).await?;
     let context = open(Some(caller.subject.clone()))?;
     let refused = Refused::of(&route);
@@ -219,10 +219,7 @@ fn settings(env: &Env) -> &'static Result<Settings, Vec<Issue>> {
 
 /// 32 hexadecimal digits that name this request in logs; not a secret.
 fn request_id() -> String {
-    let mut text = String::with_capacity(32);
-    for byte in context::random::<16>().unwrap_or_default() {
-        // writing to a string cannot fail
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    let bytes = context::random::<16>().unwrap_or_default();
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

@@ -5,12 +5,35 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use js_sys::{Function, Object, Reflect, futures::JsFuture};
+use js_sys::{Object, Reflect, futures::JsFuture};
 use omise_linked_accounts::{Issue, IssueCode, Reason};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use worker::Env;
 
 use crate::answer::Failure;
+
+// The binding by hand: the `worker` crate reads its answer through serde.
+#[wasm_bindgen]
+extern "C" {
+    type RateLimit;
+    type Wanted;
+    type Outcome;
+
+    #[wasm_bindgen(method, catch)]
+    fn limit(this: &RateLimit, wanted: &Wanted) -> Result<js_sys::Promise, JsValue>;
+
+    #[wasm_bindgen(method, setter)]
+    fn set_key(this: &Wanted, key: &str);
+
+    #[wasm_bindgen(method, getter)]
+    fn success(this: &Outcome) -> bool;
+}
+
+impl Wanted {
+    fn new() -> Self {
+        Object::new().unchecked_into()
+    }
+}
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +83,10 @@ pub(crate) fn missing(env: &Env) -> Vec<Issue> {
     BINDINGS.into_iter().filter(|binding| limiter(env, binding).is_err()).map(issue).collect()
 }
 
-/// A binding, and its method that counts.
-fn limiter(env: &Env, binding: &str) -> Result<(JsValue, Function), JsValue> {
+/// A binding.
+fn limiter(env: &Env, binding: &str) -> Result<RateLimit, JsValue> {
     let limiter = Reflect::get(env, &binding.into())?;
-    let limit = Reflect::get(&limiter, &"limit".into())?.dyn_into()?;
-    Ok((limiter, limit))
+    if limiter.is_object() { Ok(limiter.unchecked_into()) } else { Err(limiter) }
 }
 
 fn issue(binding: &str) -> Issue {
@@ -73,16 +95,14 @@ fn issue(binding: &str) -> Issue {
 
 /// Asks a binding whether it admits one more for this key.
 async fn admits(env: &Env, binding: &str, key: &str) -> Result<bool, Failure> {
-    // by hand: the `worker` crate reads the answer through serde
     let ask = || -> Result<js_sys::Promise, JsValue> {
-        let (limiter, limit) = limiter(env, binding)?;
-        let options = Object::new();
-        Reflect::set(&options, &"key".into(), &key.into())?;
-        limit.call1(&limiter, &options)?.dyn_into()
+        let wanted = Wanted::new();
+        wanted.set_key(key);
+        limiter(env, binding)?.limit(&wanted)
     };
     let missing = |_| Failure::new(Reason::Misconfigured).with_issues(vec![issue(binding)]);
     let outcome = JsFuture::from(ask().map_err(missing)?).await.map_err(missing)?;
-    Reflect::get(&outcome, &"success".into()).map_err(missing).map(|success| success.is_truthy())
+    Ok(outcome.unchecked_ref::<Outcome>().success())
 }
 
 /// The network of an address: itself for IPv4, its /64 for IPv6, of which one customer has as many as they like.

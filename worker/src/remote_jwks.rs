@@ -6,10 +6,10 @@ use std::{
 };
 
 use omise_linked_accounts::Reason;
-use worker::Date;
 
 use crate::{
     answer::Failure,
+    context,
     fetch::{Deadline, FetchError, Outgoing, USER_AGENT, fetch},
     jwks::KeySet,
     ledger::Millis,
@@ -71,7 +71,7 @@ fn seconds(until: Millis, now: Millis) -> u32 {
 ///
 /// 503 where it cannot be had: a set past its time is not used, whatever the reason that there is no newer one.
 pub(crate) async fn get(url: &str, kid: Option<&str>) -> Result<Arc<KeySet>, Failure> {
-    let now = Date::now().as_millis();
+    let now = context::now();
     let judge = |began_at, set: &KeySet| decide(Some((began_at, set)), cooling(), now, kid);
     let settled = |began_at, set: &Arc<KeySet>| !matches!(judge(began_at, set), Decision::Fetch { .. });
     let read = async |before: Option<(Millis, Arc<KeySet>)>| {
@@ -83,11 +83,11 @@ pub(crate) async fn get(url: &str, kid: Option<&str>) -> Result<Arc<KeySet>, Fai
             // not where the set was not settled
             Decision::Use => true,
         };
-        let until = Date::now().as_millis() + COOL_DOWN;
+        let until = context::now() + COOL_DOWN;
         let outcome = fetch_set(url).await;
         let failed = outcome.is_err();
         cool((failed || again).then_some(Cooling { until, failed }));
-        outcome.map(Arc::new).map_err(|why| unavailable(seconds(until, Date::now().as_millis()), why))
+        outcome.map(Arc::new).map_err(|why| unavailable(seconds(until, context::now()), why))
     };
     let (began_at, set) = SET.get(url, settled, read).await?;
     match judge(began_at, &set) {

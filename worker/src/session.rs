@@ -1,17 +1,16 @@
 //! Who is calling: the session token that the shop's backend mints for its signed-in customer.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
+use hmac::Mac;
 use omise_linked_accounts::Reason;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
-use sha2::Sha256;
 
 use crate::{
     answer::Failure,
     jwks::{Algorithm, KeySet},
     remote_jwks,
-    settings::{SessionKeys, SessionSettings},
+    settings::{Secret, SessionKeys, SessionSettings},
 };
 
 /// How far the shop's clock may be off ours, in seconds.
@@ -53,7 +52,7 @@ pub(crate) async fn authenticate(
     // before the signature, since that may take a fetch
     let caller = token.claims.judge(settings, now).map_err(refused)?;
     match &settings.keys {
-        SessionKeys::Secret(secret) => token.check_with_secret(secret.expose()).map_err(refused)?,
+        SessionKeys::Secret(secret) => token.check_with_secret(secret).map_err(refused)?,
         SessionKeys::Set(set) => {
             let algorithm = token.algorithm().map_err(refused)?;
             token.check_with_key(algorithm, set).await.map_err(refused)?;
@@ -140,11 +139,11 @@ impl<'a> Token<'a> {
     }
 
     /// HS256, whatever key the token names.
-    fn check_with_secret(&self, secret: &[u8]) -> Result<(), &'static str> {
+    fn check_with_secret(&self, secret: &Secret) -> Result<(), &'static str> {
         if self.header.alg != "HS256" {
             return Err("the token's algorithm is not HS256");
         }
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| "the secret cannot be used")?;
+        let mut mac = secret.mac();
         mac.update(self.message.as_bytes());
         // in constant time
         mac.verify_slice(&self.signature).map_err(|_| "the token's signature does not hold")
@@ -215,10 +214,11 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use hmac::Hmac;
     use serde_json::json;
+    use sha2::Sha256;
 
     use super::*;
-    use crate::settings::Secret;
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
     const NOW: u64 = 1_700_000_000;
@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn secret() -> SessionSettings {
-        settings(SessionKeys::Secret(Secret::new(KEY)))
+        settings(SessionKeys::Secret(Secret::new(KEY).unwrap()))
     }
 
     fn encode(part: &str) -> String {

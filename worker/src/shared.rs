@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use worker::{Date, Delay};
+use worker::Delay;
 
-use crate::ledger::Millis;
+use crate::{context, ledger::Millis};
 
 /// How long a claim holds others back. Whoever made it may have been cancelled, and then nothing of ours runs to say so.
 const CLAIM: Millis = 2_000;
@@ -72,7 +72,7 @@ impl<T: Clone> Shared<T> {
         fresh: impl Fn(Millis, &T) -> bool,
         read: impl AsyncFnOnce(Option<(Millis, T)>) -> Result<T, E>,
     ) -> Result<(Millis, T), E> {
-        self.get_by(key, fresh, read, || Date::now().as_millis(), async || Delay::from(STEP).await).await
+        self.get_by(key, fresh, read, context::now, async || Delay::from(STEP).await).await
     }
 
     async fn get_by<E>(

@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 
 use serde::Serialize;
-use worker::{Date, console_log};
+use worker::console_log;
+
+use crate::context::now;
 
 /// The most of any text that goes into a line, in bytes: what Omise or D1 says may be long.
 const MAX_TEXT: usize = 1_000;
@@ -39,7 +41,7 @@ impl Trace {
     pub(crate) fn start(request_id: String) -> Self {
         Self {
             request_id,
-            started: Date::now().as_millis(),
+            started: now(),
             upstream_calls: Cell::new(0),
             upstream_ms: Cell::new(0),
             ledger_ms: Cell::new(0),
@@ -76,7 +78,7 @@ impl Trace {
     }
 
     pub(crate) fn ms(&self) -> u64 {
-        Date::now().as_millis() - self.started
+        now() - self.started
     }
 
     /// The value of `Server-Timing` (W3C), in milliseconds.
