@@ -6,7 +6,8 @@
 //   pass-through + D1  the same, after one read of D1
 //
 // All run in workerd, of one version and bound to the same, each with its own D1 of the same content, before one upstream. All are up
-// at the same time, and are asked one after the other, in an order that turns with every round; whoever is not asked does nothing.
+// at the same time, and are asked one after the other, in an order that turns with every round; whoever is not asked does nothing. Every
+// round has new processes: one of the very same Worker may be a tenth faster than the next, for as long as it lives.
 // Customers, upstream and the Workers are processes of their own, on one machine: what is measured is how they compare, not what
 // Cloudflare's machines would do. workerd keeps D1 in the Worker's own process, so time and memory are those of both.
 
@@ -45,9 +46,9 @@ const ROUNDS = QUICK ? 2 : 5;
 /** How often each is started, as a process and as an isolate. */
 const STARTS = QUICK ? 3 : 21;
 /** How long each is asked at a time, in milliseconds. */
-const CELL_MS = QUICK ? 250 : 1_500;
+const CELL_MS = QUICK ? 250 : 1_000;
 /** How long each is asked before anything is measured: engines compile what they see often. */
-const WARM_UP_MS = QUICK ? 250 : 2_000;
+const WARM_UP_MS = QUICK ? 250 : 1_000;
 const CONCURRENCIES = QUICK ? [1, 16] : [1, 16, 64];
 /** The upstream's, in milliseconds. */
 const DELAYS = [0, 40];
@@ -266,58 +267,59 @@ async function firstAnswer(url: string, headers: Record<string, string>): Promis
 }
 
 async function underLoad(figures: Figure[], goals: Goal[]): Promise<void> {
-  const contestants = new Map<string, Contestant>();
-  try {
-    for (const who of CONTESTANTS) {
-      const before = workerds();
-      const running = await start(who);
-      const pid = workerds().find((pid) => !before.includes(pid)) ?? 0;
-      contestants.set(who, { running, pid });
-      await fill(await running.db(), upstreamUrl);
+  const cells: Record<string, Cell[]> = {};
+  for (let round = 0; round < ROUNDS; round++) {
+    const contestants = new Map<string, Contestant>();
+    try {
+      for (const who of turned(CONTESTANTS, round)) {
+        const before = workerds();
+        const running = await start(who);
+        const pid = workerds().find((pid) => !before.includes(pid)) ?? 0;
+        contestants.set(who, { running, pid });
+        await fill(await running.db(), upstreamUrl);
+      }
+      if (round === 0) await compare(contestants);
+      await measure(contestants, round, cells);
+    } finally {
+      for (const { running } of contestants.values()) await running.dispose();
     }
-    await compare(contestants);
-    const cells = await measure(contestants);
-    tell(cells, figures, goals);
-  } finally {
-    for (const { running } of contestants.values()) await running.dispose();
+    say(`load, round ${round + 1} of ${ROUNDS}`);
   }
+  tell(cells, figures, goals);
 }
 
 /** Whether all do what they are measured at. */
 async function compare(contestants: Map<string, Contestant>): Promise<void> {
-  const answers: Record<string, unknown>[] = [];
+  const answers: Record<string, unknown> = {};
   for (const [who, { running }] of contestants) {
     await upstream.tell({ restore: true });
-    if (who === OURS || who === HONO) answers.push(await answersOf(running.url, session));
+    if (who === OURS || who === HONO) answers[who] = await answersOf(running.url, session);
     else await checkPassThrough(running.url);
   }
-  const [ours, hono] = answers;
-  assert.deepEqual(hono, ours, "Hono answers otherwise than ours");
+  assert.deepEqual(answers[HONO], answers[OURS], "Hono answers otherwise than ours");
 }
 
-/** What was measured, in the order of the rounds, by `keyOf`. */
-async function measure(contestants: Map<string, Contestant>): Promise<Record<string, Cell[]>> {
-  const cells: Record<string, Cell[]> = {};
-  const everybody = [...CONTESTANTS, UPSTREAM];
+/** Measures one round, into what was measured in the order of the rounds, by `keyOf`. */
+async function measure(
+  contestants: Map<string, Contestant>,
+  round: number,
+  cells: Record<string, Cell[]>,
+): Promise<void> {
+  const everybody = turned([...CONTESTANTS, UPSTREAM], round);
   for (const operation of OPERATIONS)
     for (const who of everybody) await cell(contestants, who, operation, BUSY, WARM_UP_MS);
-
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const delay of DELAYS) {
-      await upstream.tell({ delay });
-      for (const operation of OPERATIONS) {
-        for (const concurrency of CONCURRENCIES) {
-          for (const who of turned(everybody, round)) {
-            const measured = await cell(contestants, who, operation, concurrency, CELL_MS);
-            push(cells, keyOf(who, operation, concurrency, delay), measured);
-          }
+  for (const delay of DELAYS) {
+    await upstream.tell({ delay });
+    for (const operation of OPERATIONS) {
+      for (const concurrency of CONCURRENCIES) {
+        for (const who of everybody) {
+          const measured = await cell(contestants, who, operation, concurrency, CELL_MS);
+          push(cells, keyOf(who, operation, concurrency, delay), measured);
         }
       }
     }
-    await upstream.tell({ delay: 0 });
-    say(`load, round ${round + 1} of ${ROUNDS}`);
   }
-  return cells;
+  await upstream.tell({ delay: 0 });
 }
 
 async function cell(
