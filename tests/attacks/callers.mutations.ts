@@ -6,12 +6,13 @@ const ANSWER = "worker/src/answer.rs";
 const JWKS = "worker/src/jwks.rs";
 const LEDGER = "worker/src/ledger.rs";
 const LIB = "worker/src/lib.rs";
+const PLATFORM = "worker/platform.js";
 const REMOTE_JWKS = "worker/src/remote_jwks.rs";
 const REQUEST = "worker/src/request.rs";
 const RETRIEVE = "worker/src/retrieve.rs";
 const SESSION = "worker/src/session.rs";
 
-const AUTHORIZATION = 'let authorization = request::header(&req, "Authorization");';
+const AUTHORIZATION = 'let authorization = req.header("Authorization");';
 const BEARER = 'let token = authorization.strip_prefix("Bearer ").ok_or("not a bearer token")?;';
 const OUR_ORIGIN = "settings.allowed_origins.contains(origin)";
 const HEADER = "object::<Value>(token.message.split_once('.').map_or(\"\", |(header, _)| header))";
@@ -30,6 +31,13 @@ export default [
     file: RETRIEVE,
     find: "link.owner == caller.subject",
     replace: "link.owner.trim().eq_ignore_ascii_case(caller.subject.trim())",
+  },
+  {
+    row: "C1",
+    removes: "gives a reading that is shared to its owner alone",
+    file: RETRIEVE,
+    find: "caller.operator || seen.owner.as_ref() == Some(&caller.subject)",
+    replace: "caller.operator || seen.owner.is_some()",
   },
   {
     row: "C1",
@@ -231,9 +239,9 @@ export default [
   {
     row: "C6",
     removes: "stays where it is when the keys' address points elsewhere",
-    file: "worker/src/fetch.rs",
-    find: "init.set_redirect(RequestRedirect::Manual);",
-    replace: "init.set_redirect(RequestRedirect::Follow);",
+    file: PLATFORM,
+    find: 'redirect: "manual"',
+    replace: 'redirect: "follow"',
   },
   {
     row: "C7",
@@ -401,8 +409,8 @@ struct Claims {
     removes: "looks for a token in no address",
     file: LIB,
     find: AUTHORIZATION,
-    replace: `let named = request::query(&req).strip_prefix("access_token=").map(|token| format!("Bearer {token}"));
-    let authorization = request::header(&req, "Authorization").or(named);`,
+    replace: `let named = req.query().strip_prefix("access_token=").map(|token| format!("Bearer {token}"));
+    let authorization = req.header("Authorization").or(named);`,
   },
   {
     row: "C10",
@@ -437,15 +445,15 @@ struct Claims {
     row: "C10",
     removes: "names one origin rather than all",
     file: ANSWER,
-    find: 'headers.set("Access-Control-Allow-Origin", origin)?;',
-    replace: 'let _ = origin;\n        headers.set("Access-Control-Allow-Origin", "*")?;',
+    find: 'headers.add("Access-Control-Allow-Origin", origin);',
+    replace: 'let _ = origin;\n        headers.add("Access-Control-Allow-Origin", "*");',
   },
   {
     row: "C10",
     removes: "says that answers vary by Origin where it is not one of ours",
     file: ANSWER,
-    find: 'headers.set("Vary", "Origin")?;',
-    replace: 'if cors.is_some() {\n        headers.set("Vary", "Origin")?;\n    }',
+    find: 'headers.add("Vary", "Origin");',
+    replace: 'if cors.is_some() {\n        headers.add("Vary", "Origin");\n    }',
   },
   {
     row: "C10",
@@ -488,8 +496,8 @@ struct Claims {
     row: "C12",
     removes: "requires a Content-Type",
     file: REQUEST,
-    find: '!header(&req, "Content-Type").is_some_and(|text| is_json(&text))',
-    replace: '!header(&req, "Content-Type").is_none_or(|text| text.is_empty() || is_json(&text))',
+    find: '!self.header("Content-Type").is_some_and(|text| is_json(&text))',
+    replace: '!self.header("Content-Type").is_none_or(|text| text.is_empty() || is_json(&text))',
   },
   {
     row: "C12",
@@ -510,24 +518,24 @@ struct Claims {
     removes: "reads no cookie",
     file: LIB,
     find: AUTHORIZATION,
-    replace: `let cookie = request::header(&req, "Cookie");
+    replace: `let cookie = req.header("Cookie");
     let cookie = cookie.as_ref().and_then(|all| all.split("; ").find_map(|one| one.strip_prefix("token=")));
-    let authorization = request::header(&req, "Authorization").filter(|text| !text.is_empty());
+    let authorization = req.header("Authorization").filter(|text| !text.is_empty());
     let authorization = authorization.or(cookie.map(|token| format!("Bearer {token}")));`,
   },
   {
     row: "C12",
     removes: "takes the method from the request line alone",
     file: LIB,
-    find: "let route = Route::find(&req.inner().method(), &req.path());",
-    replace: `let method = request::header(&req, "X-HTTP-Method-Override").unwrap_or_else(|| req.inner().method());
-    let route = Route::find(&method, &req.path());`,
+    find: "let route = Route::find(&req.method(), req.path());",
+    replace: `let method = req.header("X-HTTP-Method-Override").unwrap_or_else(|| req.method());
+    let route = Route::find(&method, req.path());`,
   },
   {
     row: "C12",
     removes: "leaves the ledger alone where a reading says nothing new",
     file: RETRIEVE,
-    find: "if account.status != link.account.status {\n        context.ledger.record",
+    find: "if account.status != link.status {\n        context.ledger.record",
     replace: "if true {\n        context.ledger.record",
   },
 ] satisfies Mutation[];

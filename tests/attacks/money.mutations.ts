@@ -3,8 +3,8 @@
 import type { Mutation } from "./mutation.ts";
 
 const CREATE = "worker/src/create.rs";
-const FETCH = "worker/src/fetch.rs";
 const LEDGER = "worker/src/ledger.rs";
+const PLATFORM = "worker/platform.js";
 const REQUEST = "worker/src/request.rs";
 const RESCUE = "worker/rescue.js";
 const RETRIEVE = "worker/src/retrieve.rs";
@@ -103,7 +103,7 @@ export default [
     row: "C37",
     removes: "shows the account that is pending",
     file: CREATE,
-    find: "Some(link) => failure.with_linked_account(link.shown()),",
+    find: "Some(seen) => failure.with_linked_account(seen.shown()?),",
     replace: "Some(_) => failure,",
   },
   {
@@ -137,23 +137,23 @@ export default [
   {
     row: "C38",
     removes: "has a deadline",
-    file: FETCH,
-    find: "init.set_signal(Some(&deadline.0));",
-    replace: "",
+    file: PLATFORM,
+    find: "headers: entries(headers), body, signal });",
+    replace: "headers: entries(headers), body });",
   },
   {
     row: "C38",
     removes: "leaves redirects alone",
-    file: FETCH,
-    find: "RequestRedirect::Manual",
-    replace: "RequestRedirect::Follow",
+    file: PLATFORM,
+    find: 'redirect: "manual"',
+    replace: 'redirect: "follow"',
   },
   {
     row: "C38",
     removes: "caps what it reads",
-    file: "worker/src/body.rs",
-    find: "if body.len() + chunk.len() > cap {",
-    replace: "if body.len() + chunk.len() > cap && false {",
+    file: PLATFORM,
+    find: "body: await read(response, cap),",
+    replace: "body: await read(response, Number.POSITIVE_INFINITY),",
   },
   {
     row: "C38",
@@ -236,8 +236,8 @@ export default [
     row: "C43",
     removes: "leaves Omise alone about an account that is deleted",
     file: RETRIEVE,
-    find: "if link.account.status == Status::Deleted {",
-    replace: "if link.account.status == Status::Deleted && false {",
+    find: "if link.status == Status::Deleted {",
+    replace: "if link.status == Status::Deleted && false {",
   },
   {
     row: "C50",

@@ -182,8 +182,8 @@ export default [
     row: "C17",
     removes: "fails a create that has no page to send the customer to",
     file: "worker/src/create.rs",
-    find: "if account.registration_uri.is_none() {",
-    replace: "if false {",
+    find: "let has_page = account.registration_uri.is_some();",
+    replace: "let has_page = true;",
   },
   {
     row: "C17",
@@ -231,10 +231,10 @@ export default [
     row: "C19",
     removes: "keeps to the request's own method, but lets a header override it",
     file: "worker/src/lib.rs",
-    find: "let route = Route::find(&req.inner().method(), &req.path());",
+    find: "let route = Route::find(&req.method(), req.path());",
     replace:
-      'let method = request::header(&req, "X-HTTP-Method-Override").unwrap_or_else(|| req.inner().method());\n' +
-      "    let route = Route::find(&method, &req.path());",
+      'let method = req.header("X-HTTP-Method-Override").unwrap_or_else(|| req.method());\n' +
+      "    let route = Route::find(&method, req.path());",
   },
   {
     row: "C19",
@@ -254,22 +254,22 @@ export default [
     row: "C19",
     removes: "tells a trailing slash from none",
     file: "worker/src/route.rs",
-    find: "let found = router.at(path)",
-    replace: "let found = router.at(path.trim_end_matches('/'))",
+    find: "let (found, parameter) = Path::find(path)",
+    replace: "let (found, parameter) = Path::find(path.trim_end_matches('/'))",
   },
   {
     row: "C19",
     removes: "tells a doubled slash from one",
     file: "worker/src/route.rs",
-    find: "let found = router.at(path)",
-    replace: 'let path = path.replace("//", "/");\n        let found = router.at(&path)',
+    find: "let (found, parameter) = Path::find(path)",
+    replace: 'let path = path.replace("//", "/");\n        let (found, parameter) = Path::find(&path)',
   },
   {
     row: "C19",
     removes: "tells upper case from lower in a path",
     file: "worker/src/route.rs",
-    find: "let found = router.at(path)",
-    replace: "let path = path.to_ascii_lowercase();\n        let found = router.at(&path)",
+    find: "let (found, parameter) = Path::find(path)",
+    replace: "let path = path.to_ascii_lowercase();\n        let (found, parameter) = Path::find(&path)",
   },
   {
     row: "C20",
@@ -277,7 +277,7 @@ export default [
     file: "worker/src/lib.rs",
     find: "let trace = Rc::new(Trace::start(request_id()));",
     replace:
-      'let trace = Rc::new(Trace::start(request::header(&req, "X-Request-Id").unwrap_or_else(request_id)));',
+      'let trace = Rc::new(Trace::start(req.headers().get("X-Request-Id").ok().flatten().unwrap_or_else(request_id)));',
   },
   {
     row: "C20",
@@ -304,23 +304,28 @@ export default [
   {
     row: "C21",
     removes: "refuses a body by the length that it says it has",
-    file: "worker/src/request.rs",
-    find: "if declared.is_some_and(|length| length > cap as u64) {",
-    replace: "if false && declared.is_some() {",
+    file: "worker/platform.js",
+    find: "if (length > cap) return undefined;",
+    replace: "",
   },
   {
     row: "C21",
     removes: "counts a body as it comes",
-    file: "worker/src/body.rs",
-    find: "if body.len() + chunk.len() > cap {",
-    replace: "if false && cap == 0 {",
+    file: "worker/platform.js",
+    find: "if (size > cap) return undefined;",
+    replace: "",
   },
   {
     row: "C21",
     removes: "treats a body that was cut short as broken",
-    file: "worker/src/body.rs",
-    find: "let chunk = chunk.map_err(|_| BodyError::Broken)?;",
-    replace: "let Ok(chunk) = chunk else { break };",
+    file: "worker/platform.js",
+    find: "for await (const part of body ?? []) {",
+    replace: `const whatever = (async function* () {
+    try {
+      yield* body ?? [];
+    } catch {}
+  })();
+  for await (const part of whatever) {`,
   },
   {
     row: "C21",
@@ -467,14 +472,15 @@ export default [
     row: "C25",
     removes: "answers a create with its own account, but with Omise's as it came",
     file: "worker/src/create.rs",
-    find: "Ok(Shown::new(account, None).into())",
-    replace: "Ok(Success::Body(answer.body))",
+    find: "Ok(account.shown(None)?.into())",
+    replace: "Ok(Success::Body(String::from_utf8_lossy(&answer.body).into_owned().into()))",
   },
   {
     row: "C25",
     removes: "says itself whether an account is confirmed",
     file: "worker/src/answer.rs",
-    find: "Self { account: tidy(account), confirmed_at }",
-    replace: "Self { confirmed_at: confirmed_at.or(Some(account.created_at)), account: tidy(account) }",
+    find: "let confirmed_at = serde_json::to_string(&confirmed_at)",
+    replace: `let made = serde_json::from_slice::<LinkedAccount>(self.json.as_bytes());
+        let confirmed_at = serde_json::to_string(&confirmed_at.or(made.ok().map(|account| account.created_at)))`,
   },
 ] satisfies Mutation[];

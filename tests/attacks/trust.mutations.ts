@@ -53,15 +53,15 @@ export default [
     row: "C27",
     removes: "forbids browsers to guess that an answer is a page",
     file: ANSWER,
-    find: '    headers.set("X-Content-Type-Options", "nosniff")?;\n',
+    find: '    headers.add("X-Content-Type-Options", "nosniff");\n',
     replace: "",
   },
   {
     row: "C28",
     removes: "has a key for the request's fingerprint",
     file: CREATE,
-    find: "new_from_slice(context.settings.fingerprint_key.expose())",
-    replace: 'new_from_slice(b"")',
+    find: "let mut mac = context.settings.fingerprint_key.mac();",
+    replace: 'let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"").unwrap();',
   },
   {
     row: "C28",
@@ -83,8 +83,8 @@ export default [
     row: "C28",
     removes: "stores a digest in place of what was asked for",
     file: CREATE,
-    find: "Ok(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))",
-    replace: "Ok(create::encode_request(&wanted.params).body.unwrap_or_default())",
+    find: "URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())",
+    replace: "create::encode_request(&wanted.params).body.unwrap_or_default()",
   },
   {
     row: "C29",
@@ -111,14 +111,14 @@ export default [
     row: "C41",
     removes: "forbids caches to keep its answers",
     file: ANSWER,
-    find: '    headers.set("Cache-Control", "no-store")?;\n',
+    find: '    headers.add("Cache-Control", "no-store");\n',
     replace: "",
   },
   {
     row: "C41",
     removes: "tells caches that answers differ by origin",
     file: ANSWER,
-    find: '    headers.set("Vary", "Origin")?;\n',
+    find: '    headers.add("Vary", "Origin");\n',
     replace: "",
   },
   {
@@ -153,8 +153,8 @@ export default [
     row: "C42",
     removes: "believes Cloudflare alone where a request came from",
     file: LIB,
-    find: 'request::header(&req, "CF-Connecting-IP")',
-    replace: 'request::header(&req, "X-Forwarded-For")',
+    find: 'req.header("CF-Connecting-IP")',
+    replace: 'req.header("X-Forwarded-For")',
   },
   {
     row: "C42",
@@ -188,8 +188,8 @@ export default [
     row: "C46",
     removes: "takes link_state from a body alone",
     file: "worker/src/confirm.rs",
-    find: "let text = link_state(request::json(req).await?)",
+    find: "link_state(req.json().await?)",
     replace:
-      'let query = request::query(&req);\n    let text = query.strip_prefix("link_state=").map_or(link_state(request::json(req).await?), |text| Ok(text.to_owned()))',
+      'req.query().strip_prefix("link_state=").map_or(link_state(req.json().await?), |text| Ok(text.to_owned()))',
   },
 ] satisfies Mutation[];

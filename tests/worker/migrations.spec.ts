@@ -128,7 +128,7 @@ const ROWS: AttemptRow[] = [
   },
   {
     owner: "successful",
-    link: { status: "successful", last_digits: "0000", created_at: "2024-06-01T11:11:14+07:00" },
+    link: { status: "successful", last_digits: "0000", created_at: "2024-06-01T04:11:14Z" },
     confirmed_at: Date.UTC(2024, 5, 2),
   },
   { owner: "deleted", link: { status: "deleted", type: "direct_debit_bay" } },

@@ -225,7 +225,7 @@ test("no answer could be built: the same answer, and the instance lives", async 
 
 test("the answer is the one that Rust gives to a defect of ours", async () => {
   const db = await worker.db();
-  await db.prepare("UPDATE links SET account = '{' WHERE id = ?").bind(id).run();
+  await db.prepare("UPDATE links SET read_at = -1 WHERE id = ?").bind(id).run();
   const headers = { Origin: STOREFRONT };
   const shown = (answer: Answer) => {
     const [headers, body] = [Object.fromEntries(answer.headers), { ...answer.body }];

@@ -63,6 +63,49 @@ test("fifty polls at once are one request to Omise", async () => {
   assert.equal(omise.requests.length, 1);
 });
 
+test("whoever polls a pending account is spared the ledger too, and nobody else is let in by that", async () => {
+  const db = await worker.db();
+  assert.equal((await get()).body.status, "pending");
+  const stranger = new Customer(worker.url, me.session, { sub: randomUUID() });
+  await db.prepare("ALTER TABLE links RENAME TO elsewhere").run();
+  try {
+    const answer = await get();
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assert.deepEqual(answer.body, { ...mine, confirmed_at: null });
+    assertError(await get(undefined, stranger), 503, "ledger_unavailable");
+  } finally {
+    await db.prepare("ALTER TABLE elsewhere RENAME TO links").run();
+  }
+  assertError(await get(undefined, stranger), 404, "not_found");
+  assert.equal(omise.requests.length, 1);
+});
+
+test("confirming is seen at once by those who poll", async () => {
+  const other = new Customer(worker.url, me.session, { sub: randomUUID() });
+  mine = account({ registration_uri: `${omiseUrl}/register` });
+  omise.answer = json(200, () => mine);
+  assert.equal((await other.create()).status, 200);
+  const sent = new URLSearchParams(omise.requests.at(-1)?.body);
+  const linkState = new URL(sent.get("return_uri") ?? "").searchParams.get("link_state");
+  assert.equal((await get(undefined, other)).body.confirmed_at, null);
+  // Omise does not answer, so nothing is read that would replace the reading
+  omise.answer = json(503, () => ({}), { "Retry-After": "3600" });
+  const { confirmed_at } = (await other.confirm(linkState)).body;
+  omise.answer = json(200, () => mine);
+  assert.equal(typeof confirmed_at, "string");
+  assert.equal((await get(undefined, other)).body.confirmed_at, confirmed_at);
+});
+
+test("what is kept of an account is held to be JSON before it is shown", async () => {
+  const db = await worker.db();
+  const deleted = "UPDATE links SET status = 'deleted', account = ?1 WHERE id = ?2";
+  for (const kept of ["{", "", "[]", '{"object":}', '{"object":1}}']) {
+    await db.prepare(deleted).bind(kept, mine.id).run();
+    for (const path of [`/linked_accounts/${mine.id}`, "/linked_accounts"])
+      assertError(await me.fetch("GET", path), 500, "internal");
+  }
+});
+
 test("a reading is never older than what the ledger knows", async () => {
   assert.equal((await get()).body.status, "pending");
   mine = { ...mine, status: "successful" };
@@ -82,6 +125,13 @@ test("deleting is seen at once by those who share readings", async () => {
   assert.equal(await status(), "deleted");
   const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first();
   assert.deepEqual(row, { status: "deleted" });
+});
+
+test("deleting is seen at once by those who poll", async () => {
+  assert.equal((await get()).body.status, "pending");
+  omise.answer = json(200, () => ({ ...mine, status: "deleted" }));
+  assert.equal((await me.delete(mine.id as string)).body.status, "deleted");
+  assert.equal((await get()).body.status, "deleted");
 });
 
 test("a held answer comes when the bank has decided", async () => {

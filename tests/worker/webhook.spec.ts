@@ -107,6 +107,14 @@ const stored = async () =>
 const isSeen = async (id: unknown) =>
   (await db.prepare("SELECT 1 AS seen FROM events WHERE id = ?").bind(id).first()) !== null;
 
+test("an event is seen at once by those who poll", async () => {
+  answerWith(200, mine);
+  assert.equal((await me.get(mine.id as string)).body.status, "pending");
+  answerWith(200, { ...mine, status: "successful" });
+  assertOutcome(await send(event()), "updated");
+  assert.equal((await me.get(mine.id as string)).body.status, "successful");
+});
+
 test("an event makes the Worker read the account again, once", async () => {
   answerWith(200, { ...mine, status: "successful", last_digits: "7890" });
   const complete = event();

@@ -1,15 +1,19 @@
 //! What leaves: accounts and errors, each in its one shape, with the headers that every answer carries.
 
-use js_sys::{Object, Reflect, Uint8Array};
+use std::borrow::Cow;
+
 use omise_linked_accounts::{
     ErrorAnswer, Issue, LinkedAccount, LinkedAccountId, Reason, ReturnUri, Status, Timestamp, ValidationError,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use wasm_bindgen::JsValue;
-use web_sys::{Response, ResponseInit};
+use web_sys::Response;
 
-use crate::{db::corrupt, trace::Trace};
+use crate::{
+    db::corrupt,
+    platform::{self, Lines},
+    trace::Trace,
+};
 
 /// An account as its owner sees it: Omise's object without what is the Worker's own.
 ///
@@ -137,7 +141,7 @@ pub(crate) enum Success {
     /// An account; `replayed` where the same `Idempotency-Key` had made it before.
     Account { account: Shown, replayed: bool },
     /// JSON of another kind.
-    Body(Vec<u8>),
+    Body(Cow<'static, str>),
     /// Nothing to say: the answer to a preflight.
     Preflight,
 }
@@ -145,7 +149,7 @@ pub(crate) enum Success {
 impl Success {
     pub(crate) fn json(body: &impl Serialize) -> Self {
         // our own structs always serialise
-        Self::Body(serde_json::to_vec(body).unwrap_or_default())
+        Self::Body(serde_json::to_string(body).unwrap_or_default().into())
     }
 }
 
@@ -161,85 +165,57 @@ pub(crate) fn respond(
     trace: &Trace,
     cors: Option<&str>,
 ) -> worker::Result<Response> {
-    let mut answer = Answer::new();
-    answer.header("Cache-Control", "no-store")?;
-    answer.header("Referrer-Policy", "no-referrer")?;
-    answer.header("Server-Timing", &trace.server_timing())?;
-    answer.header("Vary", "Origin")?;
-    answer.header("X-Content-Type-Options", "nosniff")?;
-    answer.header("X-Request-Id", &trace.request_id)?;
+    let mut headers = Lines::default();
+    headers.add("Cache-Control", "no-store");
+    headers.add("Referrer-Policy", "no-referrer");
+    headers.add("Server-Timing", &trace.server_timing());
+    headers.add("Vary", "Origin");
+    headers.add("X-Content-Type-Options", "nosniff");
+    headers.add("X-Request-Id", &trace.request_id);
     if let Some(origin) = cors {
-        answer.header("Access-Control-Allow-Origin", origin)?;
+        headers.add("Access-Control-Allow-Origin", origin);
         // Cloudflare adds the date: clients measure against it rather than by their own clock
-        answer.header("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed, Date")?;
+        headers.add("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed, Date");
     }
     match outcome {
         Ok(Success::Preflight) => {
             if cors.is_some() {
-                answer.header("Access-Control-Allow-Methods", "GET, POST, DELETE")?;
-                answer
-                    .header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer")?;
+                headers.add("Access-Control-Allow-Methods", "GET, POST, DELETE");
+                headers.add("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Prefer");
                 // Chromium holds a preflight no longer than two hours
-                answer.header("Access-Control-Max-Age", "7200")?;
+                headers.add("Access-Control-Max-Age", "7200");
             }
-            answer.without_body()
+            Ok(platform::respond(204, headers.as_str(), None)?)
         }
-        Ok(Success::Body(body)) => answer.json(200, body),
+        Ok(Success::Body(body)) => json(200, headers, body),
         Ok(Success::Account { account, replayed }) => {
             if *replayed {
-                answer.header("Idempotent-Replayed", "true")?;
+                headers.add("Idempotent-Replayed", "true");
             }
-            answer.json(200, account.0.get().as_bytes())
+            json(200, headers, account.0.get())
         }
         Err(failure) => {
             let mut body = ErrorAnswer::new(failure.reason, &trace.request_id);
             if let Some(more) = &failure.more {
                 if let Some(seconds) = more.retry_after {
-                    answer.header("Retry-After", &seconds.to_string())?;
+                    headers.add("Retry-After", &seconds.to_string());
                 }
                 if let Some(methods) = more.allow {
-                    answer.header("Allow", methods)?;
+                    headers.add("Allow", methods);
                 }
                 body.issues.clone_from(&more.issues);
                 body.linked_account = more.linked_account.as_ref();
             }
             if failure.reason == Reason::Unauthenticated {
-                answer.header("WWW-Authenticate", "Bearer")?;
+                headers.add("WWW-Authenticate", "Bearer");
             }
             // a reason of the browser's has no status, and never comes from here
-            answer.json(failure.reason.http_status().unwrap_or(500), &serde_json::to_vec(&body)?)
+            json(failure.reason.http_status().unwrap_or(500), headers, &serde_json::to_string(&body)?)
         }
     }
 }
 
-/// An answer that is being built: a plain object of its headers, which the engine takes over in one go.
-struct Answer {
-    headers: Object,
-}
-
-impl Answer {
-    fn new() -> Self {
-        Self { headers: Object::new() }
-    }
-
-    fn header(&mut self, name: &str, value: &str) -> Result<(), JsValue> {
-        Reflect::set(&self.headers, &name.into(), &value.into()).map(|_| ())
-    }
-
-    fn json(mut self, status: u16, body: &[u8]) -> worker::Result<Response> {
-        self.header("Content-Type", "application/json; charset=utf-8")?;
-        let body = Uint8Array::from(body);
-        Ok(Response::new_with_opt_buffer_source_and_init(Some(&body), &self.init(status))?)
-    }
-
-    fn without_body(self) -> worker::Result<Response> {
-        Ok(Response::new_with_opt_buffer_source_and_init(None, &self.init(204))?)
-    }
-
-    fn init(self, status: u16) -> ResponseInit {
-        let init = ResponseInit::new();
-        init.set_status(status);
-        init.set_headers(&self.headers);
-        init
-    }
+fn json(status: u16, mut headers: Lines, body: &str) -> worker::Result<Response> {
+    headers.add("Content-Type", "application/json; charset=utf-8");
+    Ok(platform::respond(status, headers.as_str(), Some(body))?)
 }

@@ -19,11 +19,10 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, req: &Request) ->
         link_state(req.json().await?).map_err(|issues| Failure::new(Reason::InvalidRequest).with_issues(issues))?;
     // ill-formed, unknown and somebody else's are one answer
     let state = LinkState::parse(&text).map_err(|_| Reason::NotFound)?;
-    let link = context.ledger.confirm(&caller.subject, &state, context.now()).await?.ok_or(Reason::NotFound)?;
-    retrieve::forget(&link.account.id);
-    match retrieve::read(context, &link.account.id).await {
+    let seen = context.ledger.confirm(&caller.subject, &state, context.now()).await?.ok_or(Reason::NotFound)?;
+    match retrieve::read(context, &seen.account.id).await {
         // confirmed all the same: the stored reading serves until Omise answers again
-        Err(failure) if failure.reason.is_retryable() => Ok(link.shown()?.into()),
+        Err(failure) if failure.reason.is_retryable() => Ok(seen.shown()?.into()),
         outcome => Ok(outcome?.shown()?.into()),
     }
 }

@@ -151,8 +151,8 @@ async fn already_pending(context: &Context, attempt: &Attempt) -> Result<Failure
         let in_flight = attempt.state == AttemptState::InFlight;
         return Ok(failure.with_retry_after(if in_flight { 2 } else { 10 }));
     };
-    Ok(match context.ledger.find(id).await? {
-        Some(link) => failure.with_linked_account(link.shown()?),
+    Ok(match context.ledger.last(id).await? {
+        Some(seen) => failure.with_linked_account(seen.shown()?),
         None => failure,
     })
 }

@@ -37,11 +37,11 @@ pub(crate) type DbResult<T> = Result<T, Failure>;
 impl Db {
     /// The binding `DB`.
     pub(crate) fn open(env: &Env, trace: Rc<Trace>) -> DbResult<Self> {
-        let db = env.d1("DB").map_err(|error| {
+        let db = Reflect::get(env, &"DB".into()).ok().filter(JsValue::is_object).ok_or_else(|| {
             let issue = Issue::new("DB", IssueCode::Required, "the D1 binding is missing");
-            Failure::new(Reason::Misconfigured).with_issues(vec![issue]).with_log(error.to_string())
+            Failure::new(Reason::Misconfigured).with_issues(vec![issue])
         })?;
-        Ok(Self { d1: JsValue::from(db).unchecked_into(), trace })
+        Ok(Self { d1: db.unchecked_into(), trace })
     }
 
     /// A statement; `?1` is the first of the values.
@@ -65,7 +65,8 @@ impl Db {
 
     /// Runs one statement; its first row.
     pub(crate) async fn first(&self, sql: &str, values: &[JsValue]) -> DbResult<Option<Row>> {
-        Ok(self.all(self.statement(sql, values)?).await?.into_iter().next())
+        let row = self.timed(self.statement(sql, values)?.0.first(None)).await?;
+        Ok(if row.is_null() { None } else { Some(Row(row)) })
     }
 
     async fn timed(&self, promise: Result<js_sys::Promise, JsValue>) -> DbResult<JsValue> {

@@ -19,11 +19,9 @@ use crate::{
 /// Unlinks an account for its owner, or for an operator.
 pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Result<Success, Failure> {
     let (id, link) = retrieve::find(context, caller, id).await?;
-    let (stored, confirmed_at) = match link {
-        Some(link) if link.account.status == Status::Deleted => return Ok(link.shown()?.into()),
-        Some(link) => (Some(link.account), link.confirmed_at),
-        None => (None, None),
-    };
+    if link.as_ref().is_some_and(|link| link.status == Status::Deleted) {
+        return Ok(retrieve::last(context, &id).await?.shown()?.into());
+    }
 
     let read_at = context.now();
     let account = match ask(context, &id).await {
@@ -31,8 +29,8 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
         Err(failure) => match retrieve::ask(context, &id).await {
             Ok((_, account)) if account.status == Status::Deleted => account,
             Ok(_) => return Err(failure),
-            Err(second) => match (second.reason, stored) {
-                (Reason::NotFound, Some(gone)) => deleted(&gone)?,
+            Err(second) => match second.reason {
+                Reason::NotFound if link.is_some() => deleted(&retrieve::last(context, &id).await?.account)?,
                 // a second try is told this too of what the first has deleted
                 _ if failure.reason == Reason::NotRegistered && second.reason.is_retryable() => return Err(second),
                 _ => return Err(failure),
@@ -41,7 +39,7 @@ pub(crate) async fn handle(context: &Context, caller: &Caller, id: &str) -> Resu
     };
     context.ledger.deleted(&account, read_at).await?;
     retrieve::forget(&account.id);
-    Ok(account.shown(confirmed_at)?.into())
+    Ok(account.shown(link.and_then(|link| link.confirmed_at))?.into())
 }
 
 async fn ask(context: &Context, id: &LinkedAccountId) -> Result<Account, Failure> {

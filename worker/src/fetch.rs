@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use js_sys::{Object, Reflect, futures::JsFuture};
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortSignal, RequestCache, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
+use js_sys::futures::JsFuture;
+use wasm_bindgen::JsCast;
+use web_sys::AbortSignal;
 
-use crate::body::{self, BodyError};
+use crate::platform::{self, Exchanged, Lines};
 
 /// Who asks.
 pub(crate) const USER_AGENT: &str = concat!("omise-linked-accounts/", env!("CARGO_PKG_VERSION"));
@@ -56,30 +56,18 @@ impl Deadline {
 pub(crate) async fn fetch(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usize) -> Result<Incoming, FetchError> {
     match exchange(outgoing, deadline, cap).await {
         Err(_) if deadline.is_over() => Err(FetchError::Timeout),
-        Err(BodyError::Broken) => Err(FetchError::Unreachable),
-        Err(BodyError::TooLarge) => Err(FetchError::TooLarge),
-        Ok(incoming) => Ok(incoming),
+        outcome => outcome,
     }
 }
 
-async fn exchange(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usize) -> Result<Incoming, BodyError> {
-    let headers = Object::new();
+async fn exchange(outgoing: &Outgoing<'_>, deadline: &Deadline, cap: usize) -> Result<Incoming, FetchError> {
+    let mut headers = Lines::default();
     for (name, value) in outgoing.headers {
-        Reflect::set(&headers, &JsValue::from_str(name), &JsValue::from_str(value))?;
+        headers.add(name, value);
     }
-    let init = RequestInit::new();
-    init.set_method(outgoing.method);
-    init.set_headers(&headers);
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_cache(RequestCache::NoStore);
-    init.set_signal(Some(&deadline.0));
-    if let Some(body) = outgoing.body {
-        init.set_body(&JsValue::from_str(body));
-    }
-    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let response = JsFuture::from(scope.fetch_with_str_and_init(outgoing.url, &init)).await?;
-    let response: Response = response.dyn_into()?;
-    let (status, retry_after) = (response.status(), response.headers().get("Retry-After").ok().flatten());
-    let body = body::read(response.unchecked_ref(), cap).await?;
-    Ok(Incoming { status, retry_after, body })
+    let asked = platform::exchange(outgoing.method, outgoing.url, headers.as_str(), outgoing.body, &deadline.0, cap);
+    let answer = JsFuture::from(asked).await.map_err(|_| FetchError::Unreachable)?;
+    let answer = answer.unchecked_ref::<Exchanged>();
+    let body = answer.body().ok_or(FetchError::TooLarge)?;
+    Ok(Incoming { status: answer.status(), retry_after: answer.retry_after(), body: body.to_vec() })
 }

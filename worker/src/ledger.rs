@@ -62,19 +62,32 @@ pub(crate) enum AttemptState {
     Linked,
 }
 
-/// A linked account and its owner.
+/// What is decided by of a linked account. The account itself is most of a row, and seldom needed: it is read anew.
 pub(crate) struct Link {
     pub(crate) owner: String,
-    pub(crate) account: Account,
-    /// When the reading began that `account` is from.
+    pub(crate) status: Status,
+    /// When the last reading began.
     pub(crate) read_at: Millis,
     pub(crate) confirmed_at: Option<Timestamp>,
 }
 
-/// The columns of a [`Link`].
-const LINK: &str = "owner, id, status, account, read_at, confirmed_at";
+/// An account as it was read, and what the ledger knows of it.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub(crate) account: Account,
+    /// Whose it is, for ever; nobody's that the ledger knows, where an operator asks.
+    pub(crate) owner: Option<String>,
+    pub(crate) confirmed_at: Option<Timestamp>,
+}
 
-impl Link {
+/// The columns of a [`Seen`].
+const SEEN: &str = "owner, id, status, account, confirmed_at";
+
+impl Seen {
+    pub(crate) fn is_pending(&self) -> bool {
+        self.account.status == Status::Pending
+    }
+
     pub(crate) fn shown(&self) -> Result<Shown, Failure> {
         self.account.shown(self.confirmed_at)
     }
@@ -249,12 +262,17 @@ impl Ledger {
         )?;
         let update = "UPDATE attempts SET state = 'linked', link = ?2, open = ?3, current = min(current, ?3)
                       WHERE id = ?1 AND state <> 'linked'
-                        AND EXISTS (SELECT 1 FROM links WHERE links.id = ?2 AND attempt = ?1)";
+                        AND EXISTS (SELECT 1 FROM links WHERE links.id = ?2 AND attempt = ?1)
+                      RETURNING link";
         let open = number(u64::from(account.status == Status::Pending));
         let update = self.db.statement(update, &[attempt.into(), id.into(), open])?;
-        let linked = self.db.statement("SELECT link FROM attempts WHERE id = ?1", &[attempt.into()])?;
-        let rows = self.db.batch(vec![insert, entry, update, linked]).await?.pop().unwrap_or_default();
-        let linked = rows.first().map(|row| row.optional_text("link")).transpose()?.flatten();
+        let rows = self.db.batch(vec![insert, entry, update]).await?.pop().unwrap_or_default();
+        let row = match rows.into_iter().next() {
+            // another may have linked it before
+            None => self.db.first("SELECT link FROM attempts WHERE id = ?1", &[attempt.into()]).await?,
+            linked => linked,
+        };
+        let linked = row.map(|row| row.optional_text("link")).transpose()?.flatten();
         if linked.as_deref() == Some(id) {
             Ok(account)
         } else {
@@ -264,8 +282,14 @@ impl Ledger {
 
     /// The link of this id, whoever owns it.
     pub(crate) async fn find(&self, id: &LinkedAccountId) -> DbResult<Option<Link>> {
-        let sql = format!("SELECT {LINK} FROM links WHERE id = ?1");
-        self.db.first(&sql, &[id.as_str().into()]).await?.map(|row| link(&row)).transpose()
+        let sql = "SELECT owner, status, read_at, confirmed_at FROM links WHERE id = ?1";
+        self.db.first(sql, &[id.as_str().into()]).await?.map(|row| link(&row)).transpose()
+    }
+
+    /// The account of a link, as it was last read.
+    pub(crate) async fn last(&self, id: &LinkedAccountId) -> DbResult<Option<Seen>> {
+        let sql = format!("SELECT {SEEN} FROM links WHERE id = ?1");
+        self.db.first(&sql, &[id.as_str().into()]).await?.map(|row| seen(&row)).transpose()
     }
 
     /// The owner's attempts that stand in the way of new ones.
@@ -296,10 +320,15 @@ impl Ledger {
         self.run(vec![self.db.statement(sql, &[attempt.into(), first_millis(at)])?]).await
     }
 
-    /// Drops the keys of attempts, and the events, from before `before`.
+    /// Drops the keys of attempts, and the events, from before `before`: a thousand of each, as Cloudflare advises, since D1 does
+    /// one thing at a time.
     pub(crate) async fn prune(&self, before: Millis) -> DbResult<()> {
-        let attempts = self.db.statement("DELETE FROM attempts WHERE created_at < ?1", &[number(before)])?;
-        let events = self.db.statement("DELETE FROM events WHERE seen_at < ?1", &[number(before)])?;
+        let attempts = "DELETE FROM attempts WHERE id IN
+                          (SELECT id FROM attempts WHERE created_at < ?1 ORDER BY created_at LIMIT 1000)";
+        let attempts = self.db.statement(attempts, &[number(before)])?;
+        let events = "DELETE FROM events WHERE id IN
+                        (SELECT id FROM events WHERE seen_at < ?1 ORDER BY seen_at LIMIT 1000)";
+        let events = self.db.statement(events, &[number(before)])?;
         self.run(vec![attempts, events]).await
     }
 
@@ -356,7 +385,7 @@ impl Ledger {
 
     /// Confirms the owner's link that this return belongs to, once and unless it was deleted; `None` where it is nobody's or
     /// somebody else's.
-    pub(crate) async fn confirm(&self, owner: &str, state: &LinkState, now: Millis) -> DbResult<Option<Link>> {
+    pub(crate) async fn confirm(&self, owner: &str, state: &LinkState, now: Millis) -> DbResult<Option<Seen>> {
         const OPEN: &str = "link_state_hash = ?1 AND owner = ?2 AND confirmed_at IS NULL AND status <> 'deleted'";
         let key: [JsValue; 2] = [hash(state).into(), owner.into()];
         let [hash, owner] = &key;
@@ -368,13 +397,13 @@ impl Ledger {
         let entry = self.db.statement(&entry, &[hash.clone(), owner.clone(), now.clone(), request_id])?;
         let update = format!("UPDATE links SET confirmed_at = ?3 WHERE {OPEN} RETURNING id");
         let update = self.db.statement(&update, &[hash.clone(), owner.clone(), now])?;
-        let find = format!("SELECT {LINK} FROM links WHERE link_state_hash = ?1 AND owner = ?2");
+        let find = format!("SELECT {SEEN} FROM links WHERE link_state_hash = ?1 AND owner = ?2");
         let mut results = self.db.batch(vec![entry, update, self.db.statement(&find, &key)?]).await?;
         let found = results.pop().unwrap_or_default();
         if results.pop().is_some_and(|confirmed| !confirmed.is_empty()) {
             self.trace.ledger("confirm");
         }
-        found.first().map(link).transpose()
+        found.first().map(seen).transpose()
     }
 
     /// A part of the owner's accounts, as last read, and how many there are in all.
@@ -421,16 +450,20 @@ impl Ledger {
         offset: u64,
     ) -> DbResult<(Vec<Shown>, u64)> {
         let direction = direction(order);
+        let count = format!("SELECT count(*) AS total FROM links WHERE {matches}");
+        // one statement: SQLite counts once, and not for every row
         let page = format!(
-            "SELECT {LINK} FROM links WHERE {matches}
+            "SELECT {SEEN}, ({count}) AS total FROM links WHERE {matches}
              ORDER BY created_at {direction}, id {direction} LIMIT {limit} OFFSET {offset}"
         );
-        let count = format!("SELECT count(*) AS total FROM links WHERE {matches}");
-        let mut results =
-            self.db.batch(vec![self.db.statement(&page, values)?, self.db.statement(&count, values)?]).await?;
-        let total = total(results.pop())?;
-        let rows = results.pop().unwrap_or_default();
-        let accounts: DbResult<_> = rows.iter().map(|row| link(row)?.shown()).collect();
+        let rows = self.db.all(self.db.statement(&page, values)?).await?;
+        let total = match rows.first() {
+            Some(row) => row.number("total")?,
+            None if offset == 0 => 0,
+            // past the end
+            None => total(self.db.first(&count, values).await?)?,
+        };
+        let accounts: DbResult<_> = rows.iter().map(|row| seen(row)?.shown()).collect();
         Ok((accounts?, total))
     }
 
@@ -482,11 +515,14 @@ impl Ledger {
              ORDER BY at {direction}, id {direction} LIMIT {} OFFSET {}",
             params.limit, params.offset
         );
-        let count = "SELECT count(*) AS total FROM audit WHERE at BETWEEN ?1 AND ?2";
-        let mut results =
-            self.db.batch(vec![self.db.statement(&page, &values)?, self.db.statement(count, &values)?]).await?;
-        let total = total(results.pop())?;
-        Ok((results.pop().unwrap_or_default(), total))
+        let rows = self.db.all(self.db.statement(&page, &values)?).await?;
+        let total = if params.from.is_some() || params.to.is_some() {
+            self.db.first("SELECT count(*) AS total FROM audit WHERE at BETWEEN ?1 AND ?2", &values).await?
+        } else {
+            // of all: ids count up from one, and nothing is ever deleted, so the last one is their number
+            self.db.first("SELECT coalesce(max(id), 0) AS total FROM audit", &[]).await?
+        };
+        Ok((rows, self::total(total)?))
     }
 
     fn entry(&self, entry: &Entry<'_>) -> DbResult<Statement> {
@@ -530,18 +566,27 @@ fn attempt(row: &Row) -> DbResult<Attempt> {
 fn link(row: &Row) -> DbResult<Link> {
     Ok(Link {
         owner: row.text("owner")?,
-        account: Account {
-            id: LinkedAccountId::parse(&row.text("id")?).map_err(|_| corrupt("links.id"))?,
-            status: Status::from(row.text("status")?.as_str()),
-            json: row.text("account")?,
-        },
+        status: Status::from(row.text("status")?.as_str()),
         read_at: row.number("read_at")?,
-        confirmed_at: row.optional_number("confirmed_at")?.map(timestamp).transpose()?,
+        confirmed_at: confirmed_at(row)?,
     })
 }
 
-fn total(rows: Option<Vec<Row>>) -> DbResult<u64> {
-    rows.unwrap_or_default().first().ok_or_else(|| corrupt("total"))?.number("total")
+fn seen(row: &Row) -> DbResult<Seen> {
+    let account = Account {
+        id: LinkedAccountId::parse(&row.text("id")?).map_err(|_| corrupt("links.id"))?,
+        status: Status::from(row.text("status")?.as_str()),
+        json: row.text("account")?,
+    };
+    Ok(Seen { account, owner: Some(row.text("owner")?), confirmed_at: confirmed_at(row)? })
+}
+
+fn confirmed_at(row: &Row) -> DbResult<Option<Timestamp>> {
+    row.optional_number("confirmed_at")?.map(timestamp).transpose()
+}
+
+fn total(row: Option<Row>) -> DbResult<u64> {
+    row.ok_or_else(|| corrupt("total"))?.number("total")
 }
 
 const fn direction(order: Order) -> &'static str {

@@ -7,7 +7,6 @@
 mod answer;
 mod audit;
 mod banks;
-mod body;
 mod confirm;
 mod context;
 mod create;
@@ -22,6 +21,7 @@ mod ledger;
 mod limits;
 mod list;
 mod panic;
+mod platform;
 mod ready;
 mod remote_jwks;
 mod request;
@@ -55,7 +55,7 @@ use crate::{
 };
 
 /// The contract, as `GET /openapi.json` shows it.
-const OPENAPI: &[u8] = include_bytes!("../openapi.json");
+const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Answers one request.
 ///
@@ -119,8 +119,8 @@ async fn handle(
     trace: &Rc<Trace>,
 ) -> Result<Success, Failure> {
     match route {
-        Route::Health => return Ok(Success::Body(br#"{"object":"health","status":"ok"}"#.to_vec())),
-        Route::OpenApi => return Ok(Success::Body(OPENAPI.to_vec())),
+        Route::Health => return Ok(Success::Body(r#"{"object":"health","status":"ok"}"#.into())),
+        Route::OpenApi => return Ok(Success::Body(OPENAPI.into())),
         Route::Preflight => return Ok(Success::Preflight),
         _ => {}
     }

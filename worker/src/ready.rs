@@ -25,5 +25,5 @@ pub(crate) fn bound(env: &Env, trace: &Rc<Trace>) -> Result<(), Failure> {
 /// Asks the database. Settings and bindings were checked on the way here.
 pub(crate) async fn handle(context: &Context) -> Result<Success, Failure> {
     context.ledger.check().await?;
-    Ok(Success::Body(br#"{"object":"ready","status":"ok"}"#.to_vec()))
+    Ok(Success::Body(r#"{"object":"ready","status":"ok"}"#.into()))
 }

@@ -4,13 +4,11 @@
 
 use std::time::Duration;
 
+use js_sys::{Uint8Array, futures::JsFuture};
 use omise_linked_accounts::{Json, Reason, ValidationError};
 use wasm_bindgen::JsCast;
 
-use crate::{
-    answer::Failure,
-    body::{self, BodyError},
-};
+use crate::{answer::Failure, platform};
 
 /// A request as it came.
 pub(crate) struct Request {
@@ -72,10 +70,10 @@ impl Request {
 
     /// The body, of at most `cap` bytes.
     pub(crate) async fn bytes(&self, cap: usize) -> Result<Vec<u8>, Failure> {
-        body::read(self.raw.unchecked_ref(), cap).await.map_err(|error| match error {
-            BodyError::TooLarge => Reason::BodyTooLarge.into(),
-            BodyError::Broken => Reason::MalformedJson.into(),
-        })
+        let body = JsFuture::from(platform::read(&self.raw, cap)).await.map_err(|_| Reason::MalformedJson)?;
+        // `undefined` where it is longer
+        let body = body.dyn_into::<Uint8Array>().map_err(|_| Reason::BodyTooLarge)?;
+        Ok(body.to_vec())
     }
 }
 

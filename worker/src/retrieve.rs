@@ -3,16 +3,16 @@
 use std::{convert::Infallible, time::Duration};
 
 use omise_linked_accounts::{
-    LinkedAccountId, MAX_ACCOUNT, Reason, Status, Timestamp,
+    LinkedAccountId, MAX_ACCOUNT, Reason, Status,
     merge::{Merge, Reading, merge},
     retrieve,
 };
 use worker::Delay;
 
 use crate::{
-    answer::{Account, Failure, Shown, Success},
+    answer::{Account, Failure, Success},
     context::Context,
-    ledger::{Link, Millis},
+    ledger::{Link, Millis, Seen},
     session::Caller,
     shared::Shared,
     upstream,
@@ -26,29 +26,6 @@ const SHARED_FOR: Millis = 3_000;
 
 /// The last readings of this isolate. An account is a few kilobytes, with the most metadata that Omise takes about sixty.
 static READINGS: Shared<Result<Seen, Failed>> = Shared::new(256);
-
-/// An account as it was read, and what the ledger knew of it then.
-#[derive(Clone)]
-pub(crate) struct Seen {
-    account: Account,
-    /// Whose it is, for ever; nobody's that the ledger knows, where an operator asks.
-    owner: Option<String>,
-    confirmed_at: Option<Timestamp>,
-}
-
-impl Seen {
-    fn new(account: Account, link: &Link) -> Self {
-        Self { account, owner: Some(link.owner.clone()), confirmed_at: link.confirmed_at }
-    }
-
-    pub(crate) fn is_pending(&self) -> bool {
-        self.account.status == Status::Pending
-    }
-
-    pub(crate) fn shown(&self) -> Result<Shown, Failure> {
-        self.account.shown(self.confirmed_at)
-    }
-}
 
 /// A reading that failed.
 #[derive(Clone)]
@@ -146,8 +123,8 @@ async fn reading(
         return Ok(Seen { account, owner: None, confirmed_at: None });
     };
     // deleted is final: Omise has nothing to add
-    if link.account.status == Status::Deleted {
-        return Ok(Seen::new(link.account.clone(), &link));
+    if link.status == Status::Deleted {
+        return last(context, id).await;
     }
     let now = context.now();
     let fresh = |began_at: Millis, reading: &Result<Seen, Failed>| match reading {
@@ -158,7 +135,10 @@ async fn reading(
     };
     let mut failure = None;
     let ask = async |_| match ask(context, id).await {
-        Ok((_, account)) => Ok::<_, Infallible>(Ok(Seen::new(account, &link))),
+        Ok((_, account)) => {
+            let (owner, confirmed_at) = (Some(link.owner.clone()), link.confirmed_at);
+            Ok::<_, Infallible>(Ok(Seen { account, owner, confirmed_at }))
+        }
         Err(own) => {
             let failed = Failed { reason: own.reason, retry_after: own.retry_after(), at: context.now() };
             failure = Some(own);
@@ -168,10 +148,15 @@ async fn reading(
     let Ok((read_at, reading)) = READINGS.get(id.as_str(), fresh, ask).await;
     let seen = reading.map_err(|failed| failure.unwrap_or_else(|| failed.again()))?;
     if !take(context, &link, &seen.account, read_at, "read", None).await? {
-        return Ok(Seen::new(link.account.clone(), &link));
+        return last(context, id).await;
     }
     // who read it may not have known yet that it is confirmed
     Ok(Seen { confirmed_at: link.confirmed_at, ..seen })
+}
+
+/// What the ledger has of an account that is in it.
+pub(crate) async fn last(context: &Context, id: &LinkedAccountId) -> Result<Seen, Failure> {
+    context.ledger.last(id).await?.ok_or_else(|| Failure::new(Reason::Internal).with_log("ledger: a link is gone"))
 }
 
 /// Records a reading if it is newer than what is there and says something else; `false` where what is there stays.
@@ -183,15 +168,15 @@ pub(crate) async fn take(
     action: &'static str,
     event: Option<&str>,
 ) -> Result<bool, Failure> {
-    let stored = Reading { began_at: link.read_at, status: &link.account.status };
+    let stored = Reading { began_at: link.read_at, status: &link.status };
     match merge(stored, Reading { began_at: read_at, status: &account.status }) {
         Merge::Keep => return Ok(false),
         Merge::Take => {}
         Merge::TakeUnexpected => {
-            context.trace.note(&format!("unexpected: {} became {}", link.account.status, account.status));
+            context.trace.note(&format!("unexpected: {} became {}", link.status, account.status));
         }
     }
-    if account.status != link.account.status {
+    if account.status != link.status {
         context.ledger.record(account, read_at, action, event).await?;
         forget(&account.id);
     }

@@ -72,7 +72,7 @@ pub(crate) async fn handle(context: &Context, req: &Request) -> Result<Success, 
     };
 
     // 4
-    let changed = account.status != link.account.status;
+    let changed = account.status != link.status;
     if changed && retrieve::take(context, &link, &account, read_at, "webhook", Some(&event.id)).await? {
         return Ok(outcome("updated"));
     }
