@@ -313,7 +313,8 @@ export default [
     removes: "counts a body as it comes",
     file: "worker/platform.js",
     find: "if (size > cap) return undefined;",
-    replace: "",
+    // not without end: the machine that runs the tests is to have its memory still
+    replace: "if (size > 100 * cap) return undefined;",
   },
   {
     row: "C21",
