@@ -1,8 +1,7 @@
 // What workerd loads in place of the Worker's entry.js: the same Worker, and a count of what D1 says of each of its answers.
 //
 // The Worker does not show what its statements cost. Here it asks D1 as ever, and what it is answered is looked at on the way: the
-// figures are those of the very statements, with the very values, and D1 bills by them. Nothing is wrapped that the Worker could
-// notice: it checks its binding's class.
+// figures are those of the very statements, with the very values, and D1 bills by them.
 
 import worker from "./entry.js";
 
@@ -21,7 +20,7 @@ function count({ meta }) {
   seen.sizeAfter = meta.size_after;
 }
 
-/** Looks at the answers of the two methods that the Worker calls, in db.rs. */
+/** Looks at the answers of the three methods that the Worker calls, in db.rs. */
 function watch({ DB }) {
   if (watched) return;
   watched = true;
@@ -38,6 +37,11 @@ function watch({ DB }) {
     const result = await all.call(this);
     count(result);
     return result;
+  };
+  // by itself it does not tell what it cost
+  statement.first = async function () {
+    const { results } = await this.all();
+    return results[0] ?? null;
   };
 }
 

@@ -1,6 +1,5 @@
-//! Asking another server: by a deadline, without redirects and caches, and of the answer no more than was agreed.
-//!
-//! On the engine's own types: the `worker` crate's `Request` brings every option of Cloudflare's with it, eleven kilobytes.
+//! Asking another server: by a deadline, without redirects and caches, and of the answer no more than was agreed. The steps are in
+//! platform.js.
 
 use std::time::Duration;
 
