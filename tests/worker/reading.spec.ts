@@ -63,6 +63,13 @@ test("fifty polls at once are one request to Omise", async () => {
   assert.equal(omise.requests.length, 1);
 });
 
+test("fifty polls at once are one request to Omise where it says something new", async () => {
+  mine = { ...mine, status: "successful" };
+  const answers = await Promise.all(Array.from({ length: 50 }, () => get()));
+  for (const answer of answers) assert.equal(answer.body.status, "successful", JSON.stringify(answer.body));
+  assert.equal(omise.requests.length, 1);
+});
+
 test("whoever polls a pending account is spared the ledger too, and nobody else is let in by that", async () => {
   const db = await worker.db();
   assert.equal((await get()).body.status, "pending");

@@ -84,9 +84,9 @@ fn pending(context: &Context, caller: &Caller, id: &str) -> Option<Seen> {
     READINGS.last(id, fresh)?.ok()
 }
 
-/// More is known of an account than what was read last.
+/// More is known of an account than that it is pending. What says so stays: those who have waited for it are to share it.
 pub(crate) fn forget(id: &LinkedAccountId) {
-    READINGS.forget(id.as_str());
+    READINGS.forget(id.as_str(), |reading| reading.as_ref().is_ok_and(|seen| !seen.is_pending()));
 }
 
 /// Reads an account that the caller is known to own, afresh: the customer has just come back, or something depends on it.

@@ -106,9 +106,10 @@ impl<T: Clone> Shared<T> {
         fresh(*began_at, value).then(|| value.clone())
     }
 
-    /// Forgets what was read of `key`: more is known by now.
-    pub(crate) fn forget(&self, key: &str) {
-        self.lock().entries.retain(|entry| entry.key != key);
+    /// Forgets what was read of `key`, or is being read, unless `keep` says that what was read may stay: more is known by now.
+    pub(crate) fn forget(&self, key: &str, keep: impl Fn(&T) -> bool) {
+        let stays = |entry: &Entry<T>| entry.done.as_ref().is_some_and(|(_, value)| keep(value));
+        self.lock().entries.retain(|entry| entry.key != key || stays(entry));
     }
 
     /// `patient`: whoever has waited long enough reads beside another, so that a reading that hangs holds nobody up in turn.
