@@ -138,6 +138,22 @@ test("settings come first", async () => {
   });
 });
 
+test("a binding of another kind counts as missing", async () => {
+  const names = [...LIMITS, "DB"];
+  // a text, and an object as other services are
+  for (const other of ["text", {} as never]) {
+    const bindings = Object.fromEntries(names.map((name) => [name, other]));
+    await withWorker({ without: names, bindings }, async (_, ask) => {
+      const answer = await ask("/ready");
+      assertError(answer, 503, "misconfigured");
+      assert.deepEqual(
+        issuesOf(answer),
+        names.map((name) => `${name} required`),
+      );
+    });
+  }
+});
+
 test("a database without migrations is one that cannot be read", async () => {
   const migrations = mkdtempSync(join(tmpdir(), "migrations-"));
   try {

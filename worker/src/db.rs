@@ -37,7 +37,8 @@ pub(crate) type DbResult<T> = Result<T, Failure>;
 impl Db {
     /// The binding `DB`.
     pub(crate) fn open(env: &Env, trace: Rc<Trace>) -> DbResult<Self> {
-        let db = Reflect::get(env, &"DB".into()).ok().filter(JsValue::is_object).ok_or_else(|| {
+        let is_database = |db: &JsValue| Reflect::has(db, &"prepare".into()) == Ok(true);
+        let db = Reflect::get(env, &"DB".into()).ok().filter(is_database).ok_or_else(|| {
             let issue = Issue::new("DB", IssueCode::Required, "the D1 binding is missing");
             Failure::new(Reason::Misconfigured).with_issues(vec![issue])
         })?;

@@ -86,7 +86,7 @@ pub(crate) fn missing(env: &Env) -> Vec<Issue> {
 /// A binding.
 fn limiter(env: &Env, binding: &str) -> Result<RateLimit, JsValue> {
     let limiter = Reflect::get(env, &binding.into())?;
-    if limiter.is_object() { Ok(limiter.unchecked_into()) } else { Err(limiter) }
+    if Reflect::has(&limiter, &"limit".into())? { Ok(limiter.unchecked_into()) } else { Err(limiter) }
 }
 
 fn issue(binding: &str) -> Issue {
