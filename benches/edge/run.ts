@@ -28,7 +28,7 @@ import {
   randomSecrets,
   startWorker,
   workerds,
-} from "../../xtask/stack.ts";
+} from "../../harness/stack.ts";
 import { across, type Figure, type Goal, QUICK, report } from "../report.ts";
 import { answersOf, checkPassThrough } from "./answers.ts";
 import { Isolates, type Modules } from "./isolates.ts";

@@ -1,7 +1,7 @@
 // What D1 and the upstream hold before anything is measured: the same accounts, of many customers, linked long ago. One is pending,
 // for those who poll.
 
-import type { Database } from "../../xtask/stack.ts";
+import type { Database } from "../../harness/stack.ts";
 
 const CUSTOMERS = 2_000;
 /** How many accounts each has; what a list is of. */

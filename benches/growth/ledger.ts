@@ -3,7 +3,7 @@
 // Every owner has three links or so, and one has a hundredth of all. Links are spread evenly over 365 days and in the order of their
 // creation; nine tenths of the last day's have their answer. What the Worker drops after thirty days is there for the last thirty.
 
-import type { Database } from "../../xtask/stack.ts";
+import type { Database } from "../../harness/stack.ts";
 import { LETTER_AT, STATUSES } from "./omise.ts";
 
 /** The owner of a hundredth of all links. */

@@ -2,7 +2,7 @@
 // measured beside the same request to a Worker that has less to do: none of the API's work (a path that is nothing), and no front.
 
 import { Pool } from "undici";
-import { randomSecrets, startSandbox } from "../../xtask/stack.ts";
+import { randomSecrets, startSandbox } from "../../harness/stack.ts";
 import { across, type Figure, QUICK, report } from "../report.ts";
 
 const ROUNDS = QUICK ? 2 : 5;

@@ -13,7 +13,13 @@ import {
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
-import { type Bindings, type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import {
+  type Bindings,
+  type Database,
+  type Running,
+  randomSecrets,
+  startWorker,
+} from "../../harness/stack.ts";
 import {
   type Answer,
   account,

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   type Answer,
   account,

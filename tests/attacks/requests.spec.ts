@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertContract } from "../worker/contract.ts";
 import {
   type Answer,

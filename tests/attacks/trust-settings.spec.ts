@@ -5,7 +5,13 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { unstable_readConfig } from "wrangler";
-import { type Bindings, type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import {
+  type Bindings,
+  type Database,
+  type Running,
+  randomSecrets,
+  startWorker,
+} from "../../harness/stack.ts";
 import {
   type Answer,
   account,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
-import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { Canary } from "../browser/canary.ts";
 import { operations } from "../worker/contract.ts";
 import {

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Running, randomSecrets, startSandbox } from "../../xtask/stack.ts";
+import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
 import { FakeOmise } from "../worker/support.ts";
 
 type Program = ChildProcessByStdio<null, Readable, Readable>;

@@ -2,7 +2,7 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
-import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { collectComplaints, leaveForBank, signIn } from "./journey.ts";
 
 let stack: Stack;

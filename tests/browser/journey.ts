@@ -1,7 +1,7 @@
 // The steps of a journey through the shop and the bank, as every browser suite takes them.
 
 import { type BrowserContext, expect, type Page, type TestInfo } from "@playwright/test";
-import type { Stack } from "../../xtask/stack.ts";
+import type { Stack } from "../../harness/stack.ts";
 
 /** Opens the shop and signs in. */
 export async function signIn(page: Page, stack: Stack, customer: "malee" | "somchai"): Promise<void> {

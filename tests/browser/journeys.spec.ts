@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { type BrowserContext, expect, type Page, test } from "@playwright/test";
-import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { Canary } from "./canary.ts";
 import { approve, camera, collectComplaints, leaveForBank, signIn } from "./journey.ts";
 

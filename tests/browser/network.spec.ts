@@ -2,7 +2,7 @@
 // package badly. Whatever happens, one click makes one account, and the page says what to do.
 
 import { type BrowserContext, expect, type Page, type Request, type Route, test } from "@playwright/test";
-import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { register, token } from "../worker/support.ts";
 import { approve, camera, leaveForBank, signIn } from "./journey.ts";
 

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Database, randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { type Database, randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { Customer, OPERATE, register, token, until } from "../worker/support.ts";
 import { type ContractDocument, documentFor, type Kind, type Known } from "./document.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { answerOf } from "../../xtask/relay.ts";
+import { answerOf } from "../../harness/relay.ts";
 import { type Answer, assertError, type Customer, OPERATE, register } from "../worker/support.ts";
 import { type Breakage, breakDatabase, eventId, Relayed, repairDatabase } from "./relayed.ts";
 

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
-import { answerOf, type Fault } from "../../xtask/relay.ts";
+import { answerOf, type Fault } from "../../harness/relay.ts";
 import { assertError, type Customer, register } from "../worker/support.ts";
 import { type Breakage, breakDatabase, eventId, Relayed, repairDatabase, stamps } from "./relayed.ts";
 

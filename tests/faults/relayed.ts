@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
-import { Relay } from "../../xtask/relay.ts";
+import { Relay } from "../../harness/relay.ts";
 import {
   type Database,
   type Running,
@@ -10,7 +10,7 @@ import {
   type Secrets,
   startSandbox,
   startWorker,
-} from "../../xtask/stack.ts";
+} from "../../harness/stack.ts";
 import { type Answer, Customer, readAnswer, STOREFRONT, sessionOf } from "../worker/support.ts";
 
 /** The attribute of an account's metadata that names the attempt which made it. */

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { answerOf, bodyStart, type Exchange, type Fault, headOf } from "../../xtask/relay.ts";
+import { answerOf, bodyStart, type Exchange, type Fault, headOf } from "../../harness/relay.ts";
 import {
   type Answer,
   assertError,

@@ -13,7 +13,7 @@ import { text } from "node:stream/consumers";
 import { after, afterEach, suite, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { randomSecrets } from "../../xtask/stack.ts";
+import { randomSecrets } from "../../harness/stack.ts";
 import { basic, read } from "./sandbox.ts";
 
 const NAME = "omise-linked-accounts-sandbox";

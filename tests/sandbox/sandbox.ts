@@ -2,7 +2,7 @@
 
 import { request } from "node:http";
 import { after } from "node:test";
-import { type Database, randomSecrets, startSandbox } from "../../xtask/stack.ts";
+import { type Database, randomSecrets, startSandbox } from "../../harness/stack.ts";
 
 /** What an answer of the API carries, read as text first: the tests look at its form as well. */
 export interface Answer {

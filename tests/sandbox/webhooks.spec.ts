@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, suite, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { type Running, randomSecrets, startSandbox } from "../../xtask/stack.ts";
+import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
 import { until } from "../worker/support.ts";
 import { type Answer, sandbox as another, basic, RETURN_URI, read } from "./sandbox.ts";
 

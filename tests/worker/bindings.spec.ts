@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Running, type RunOptions, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Running, type RunOptions, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   type Answer,
   assertError,

@@ -25,7 +25,7 @@ import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
-import { randomSecrets, type Secrets } from "../../xtask/stack.ts";
+import { randomSecrets, type Secrets } from "../../harness/stack.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const CONFIG = join(ROOT, "worker/wrangler.toml");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { ATTRIBUTES, assertError, assertStandardHeaders, Customer, register } from "./support.ts";
 
 let stack: Stack;

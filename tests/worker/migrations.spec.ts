@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Database, migrate, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Database, migrate, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   account,
   answering,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
-import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   type Answer,
   account,

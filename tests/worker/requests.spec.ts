@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { after, before, test } from "node:test";
-import { randomSecrets, type Stack, startStack } from "../../xtask/stack.ts";
+import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { assertError, assertStandardHeaders, Customer, issuesOf, token } from "./support.ts";
 
 let stack: Stack;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, suite, test } from "node:test";
-import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   account,
   answering,

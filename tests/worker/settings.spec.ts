@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bindings, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Bindings, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertError, Customer, issuesOf, STOREFRONT, sessionOf } from "./support.ts";
 
 async function faultsWith(bindings: Bindings): Promise<string[]> {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { account, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
 
 const MINUTE = 60_000;

@@ -5,7 +5,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Database, Running, Secrets, Session } from "../../xtask/stack.ts";
+import type { Database, Running, Secrets, Session } from "../../harness/stack.ts";
 import { assertContract } from "./contract.ts";
 
 /** A session token as a shop's backend would mint it. */

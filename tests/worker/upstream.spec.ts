@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { account, answering, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
 
 const omise = new FakeOmise();

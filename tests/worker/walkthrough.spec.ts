@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { randomSecrets, startStack } from "../../xtask/stack.ts";
+import { randomSecrets, startStack } from "../../harness/stack.ts";
 import { register } from "./support.ts";
 
 const page = readFileSync(new URL("../../docs/worker.md", import.meta.url), "utf8");

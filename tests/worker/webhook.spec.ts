@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { type Database, type Running, randomSecrets, startWorker } from "../../xtask/stack.ts";
+import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   type Answer,
   account,

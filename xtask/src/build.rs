@@ -249,8 +249,8 @@ fn sandbox_package() -> Result<()> {
             "sandbox/migrations",
             "sandbox/npm",
             "sandbox/wrangler.toml",
-            "xtask/sandbox.ts",
-            "xtask/stack.ts",
+            "harness/sandbox-package.ts",
+            "harness/stack.ts",
             "LICENSE-APACHE",
             "LICENSE-MIT",
         ]),
@@ -287,7 +287,7 @@ fn sandbox_package() -> Result<()> {
             not_empty(&folder.join(name))?;
         }
         quietly(
-            tools::node_command()?.args(["xtask/sandbox.ts", "sandbox/wrangler.toml"]).arg(folder.join("worker.json")),
+            tools::node_command()?.args(["harness/sandbox-package.ts", "sandbox/wrangler.toml"]).arg(folder.join("worker.json")),
         )?;
         pack(&folder, &sandbox_tarball())?;
         stamp.write(&before)

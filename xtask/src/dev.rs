@@ -1,6 +1,6 @@
 //! `cargo xtask dev`: everything on this machine, until Ctrl-C.
 //!
-//! `xtask/dev.ts` runs the parts. It stops when its standard input closes, which the system does even if this process is killed; and it
+//! `harness/dev.ts` runs the parts. It stops when its standard input closes, which the system does even if this process is killed; and it
 //! has a process group of its own, so that whatever is left of it can be ended when it is gone.
 
 use std::{
@@ -41,11 +41,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     check_ports(args.port_base)?;
 
     let mut child = tools::node_command()?
-        .args(["xtask/dev.ts", "--port-base", &args.port_base.to_string()])
+        .args(["harness/dev.ts", "--port-base", &args.port_base.to_string()])
         .stdin(Stdio::piped())
         .process_group(0)
         .spawn()
-        .context("cannot run xtask/dev.ts")?;
+        .context("cannot run harness/dev.ts")?;
     let stdin = Arc::new(Mutex::new(child.stdin.take()));
     let stopped = Arc::new(AtomicBool::new(false));
     let (on_signal, was_stopped) = (Arc::clone(&stdin), Arc::clone(&stopped));
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     end_group(child.id());
     // It removes this itself unless it was killed.
     let _ = fs::remove_file(root().join("target/dev/env.json"));
-    let status = status.context("cannot wait for xtask/dev.ts")?;
+    let status = status.context("cannot wait for harness/dev.ts")?;
     if !status.success() && !stopped.load(Ordering::SeqCst) {
         bail!("the development stack stopped ({status})");
     }

@@ -171,7 +171,7 @@ fn advisories() -> Result<Option<String>> {
 
 fn floating(project: &str) -> Result<Command> {
     let mut command = tools::node_command()?;
-    command.args(["xtask/floating.ts", project]);
+    command.args(["harness/floating.ts", project]);
     Ok(command)
 }
 

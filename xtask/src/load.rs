@@ -1,4 +1,4 @@
-//! `cargo xtask load`: customers at a steady rate for minutes, while Omise fails now and then, see `xtask/load.ts`.
+//! `cargo xtask load`: customers at a steady rate for minutes, while Omise fails now and then, see `tests/load/run.ts`.
 //!
 //! Not a part of `test`: it takes its time, and a machine that does nothing else.
 
@@ -34,13 +34,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
     let seconds = if args.quick { 60 } else { args.seconds };
     let mut command = tools::node_command()?;
-    command.args(["xtask/load.ts", "--seconds", &seconds.to_string()]);
+    command.args(["tests/load/run.ts", "--seconds", &seconds.to_string()]);
     for (name, value) in [("--rate", args.rate), ("--seed", args.seed)] {
         if let Some(value) = value {
             command.args([name, &value.to_string()]);
         }
     }
-    let status = command.status().context("cannot run xtask/load.ts")?;
+    let status = command.status().context("cannot run tests/load/run.ts")?;
     // ended by a signal: there is no code
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))

@@ -77,9 +77,9 @@ pub(crate) fn run() -> Result<ExitCode> {
 
 /// What pages load, as Vite builds them.
 fn pages() -> Result<Value> {
-    let printed = quietly(tools::node_command()?.arg("xtask/size.ts"))?;
+    let printed = quietly(tools::node_command()?.arg("benches/size.ts"))?;
     let last = printed.lines().last().unwrap_or_default();
-    serde_json::from_str(last).context("xtask/size.ts printed something else than sizes")
+    serde_json::from_str(last).context("benches/size.ts printed something else than sizes")
 }
 
 /// How long workerd is busy starting the Worker, in milliseconds: the median of three profiles by wrangler.

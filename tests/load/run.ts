@@ -1,6 +1,6 @@
 // A load that goes on for minutes: a thousand customers at a steady rate, while one in a hundred of the Worker's requests to Omise fails.
 //
-//   node xtask/load.ts [--seconds N] [--rate N] [--seed N]
+//   node tests/load/run.ts [--seconds N] [--rate N] [--seed N]
 //
 // Requests are sent when they are due, whether or not earlier ones were answered, and their times count from when they were due: a stall
 // is seen by everybody who would have come meanwhile. Whatever is chosen is chosen by the seed; what a choice leads to depends on the
@@ -22,9 +22,16 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { type Answer, Customer, readAnswer, STOREFRONT, sessionOf } from "../tests/worker/support.ts";
-import { answerOf, type Exchange, type Fault, Relay } from "./relay.ts";
-import { type Database, freePort, randomSecrets, startSandbox, startWorker, workerds } from "./stack.ts";
+import { answerOf, type Exchange, type Fault, Relay } from "../../harness/relay.ts";
+import {
+  type Database,
+  freePort,
+  randomSecrets,
+  startSandbox,
+  startWorker,
+  workerds,
+} from "../../harness/stack.ts";
+import { type Answer, Customer, readAnswer, STOREFRONT, sessionOf } from "../worker/support.ts";
 
 const CUSTOMERS = 1_000;
 const TYPES = ["direct_debit_bay", "direct_debit_kbank", "direct_debit_ktb", "direct_debit_scb"];
@@ -260,7 +267,7 @@ let began = 0;
 /** What was seen that must not be, by the name of the check. */
 const wrong = new Map<Check, string[]>();
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 mkdirSync(join(root, "target/load"), { recursive: true });
 const folder = mkdtempSync(join(root, "target/load/state-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
