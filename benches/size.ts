@@ -1,15 +1,30 @@
-// What a browser loads of the package once Vite has built a page that uses it: gzip -9, by what it is for. Prints JSON.
+// The bytes of what is shipped: each file, and what a browser loads of the package once Vite has built a page that uses it.
 //
-// `cargo xtask size` runs this on the package that it built.
+// `cargo xtask size` runs this on what it built. It fails where a number is more than a hundredth above its budget in size.json. The
+// budgets are what held when they were last written: a change that passes one raises it in the same commit, with its reason.
 
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build, type Rolldown } from "vite";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FOLDER = join(ROOT, "target/size");
+const PACKAGE = join(ROOT, "target/npm/package");
+/** How far above its budget a number may be. */
+const SLACK = 0.01;
+
+/** Files that are shipped, by product. */
+const SHIPPED = {
+  client: ["client.js", "client_bg.wasm"].map((name) => join(PACKAGE, "wasm", name)),
+  validate: ["validate.js", "validate_bg.wasm"].map((name) => join(PACKAGE, "wasm", name)),
+  webhook: ["webhook.js", "webhook_bg.wasm"].map((name) => join(PACKAGE, "wasm", name)),
+  worker: ["entry.js", "rescue.js", "build/index.js", "build/index_bg.wasm"].map((name) =>
+    join(ROOT, "worker", name),
+  ),
+  sandbox: ["entry.js", "build/index.js", "build/index_bg.wasm"].map((name) => join(ROOT, "sandbox", name)),
+};
 
 const PAGES = {
   client: `
@@ -34,15 +49,56 @@ interface Sizes {
   words: number;
 }
 
+const gzip = (bytes: string | Uint8Array) => gzipSync(bytes, { level: 9 }).length;
+const row = (what: string, ...numbers: (number | string)[]) =>
+  console.log(what.padEnd(48) + numbers.map((number) => String(number).padStart(11)).join(""));
+
+/** What has a budget: gzip -9. */
+const measured: Record<string, number> = {};
+
+row("bytes", "raw", "gzip -9", "brotli 11");
+for (const [product, files] of Object.entries(SHIPPED)) {
+  const sizes = files.map((file) => {
+    const bytes = readFileSync(file);
+    return { file, raw: bytes.length, gzip: gzip(bytes), brotli: brotliCompressSync(bytes).length };
+  });
+  for (const { file, raw, gzip, brotli } of sizes) row(`${product}: ${basename(file)}`, raw, gzip, brotli);
+  const sum = (of: "raw" | "gzip" | "brotli") => sizes.reduce((total, size) => total + size[of], 0);
+  row(`${product}: total`, sum("raw"), sum("gzip"), sum("brotli"));
+  measured[product] = sum("gzip");
+}
+
 rmSync(FOLDER, { recursive: true, force: true });
-const sizes: Record<string, Sizes> = {};
-for (const [name, source] of Object.entries(PAGES)) sizes[name] = await measure(name, source);
-console.log(JSON.stringify(sizes));
+for (const [page, source] of Object.entries(PAGES)) {
+  const sizes = await measure(page, source);
+  measured[`${page} page: JavaScript before the first call`] = sizes.critical;
+  measured[`${page} page: module and glue`] = sizes.wasm;
+  measured[`${page} page: messages of one language`] = sizes.words;
+  if (sizes.rest > 0) measured[`${page} page: other JavaScript of the first call`] = sizes.rest;
+}
+
+const file = join(ROOT, "benches/size.json");
+const budgets: Record<string, number> = JSON.parse(readFileSync(file, "utf8"));
+console.log();
+row("gzip -9", "bytes", "budget");
+const faults: string[] = [];
+for (const name of new Set([...Object.keys(budgets), ...Object.keys(measured)])) {
+  const [bytes = 0, budget = 0] = [measured[name], budgets[name]];
+  row(name, bytes, budget, budget && `${((bytes / budget - 1) * 100).toFixed(1)} %`);
+  if (bytes === 0 || budget === 0) faults.push(`${name}: measured ${bytes}, budget ${budget}`);
+  else if (bytes > budget * (1 + SLACK)) faults.push(`${name}: ${bytes - budget} bytes above its budget`);
+}
+if (faults.length > 0) {
+  console.error(
+    `\n${faults.join("\n")}\nMake it smaller, or raise the budget in benches/size.json, with the reason in the commit.`,
+  );
+  process.exitCode = 1;
+}
 
 async function measure(name: string, source: string): Promise<Sizes> {
   const root = join(FOLDER, name);
   mkdirSync(join(root, "node_modules"), { recursive: true });
-  symlinkSync(join(ROOT, "target/npm/package"), join(root, "node_modules/omise-linked-accounts"));
+  symlinkSync(PACKAGE, join(root, "node_modules/omise-linked-accounts"));
   writeFileSync(join(root, "index.html"), '<!doctype html><script type="module" src="/main.js"></script>');
   writeFileSync(join(root, "main.js"), source);
   const { output } = (await build({ root, configFile: false, logLevel: "warn" })) as Rolldown.RolldownOutput;
@@ -60,14 +116,14 @@ async function measure(name: string, source: string): Promise<Sizes> {
   for (const chunk of chunks.values()) if (chunk.isEntry) enter(chunk.fileName);
   for (const file of output) {
     if (file.type === "chunk") {
-      const size = gzipSync(file.code, { level: 9 }).length;
+      const size = gzip(file.code);
       const has = (folder: string) => file.moduleIds.some((id) => id.includes(folder));
       if (critical.has(file.fileName)) found.critical += size;
       else if (has("/wasm/")) found.wasm += size;
       else if (has("/messages/")) found.words = Math.max(found.words, size);
       else found.rest += size;
     } else if (file.fileName.endsWith(".wasm")) {
-      found.wasm += gzipSync(file.source, { level: 9 }).length;
+      found.wasm += gzip(file.source);
     }
   }
   for (const [what, size] of Object.entries(found))

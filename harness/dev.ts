@@ -1,12 +1,14 @@
 // Runs the development stack until it is told to stop: by SIGINT, SIGTERM or SIGHUP, or by the end of its standard input.
 //
-// `cargo xtask dev` starts this, holding the other end of that input, so that the stack cannot outlive it.
+// `cargo xtask dev` starts this, holding the other end of that input, so that the stack cannot outlive it. With `--watch` it writes the
+// name of each part that it has built again, a line each.
 
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs, parseEnv } from "node:util";
-import { type Env, type Secrets, type Stack, startStack } from "./stack.ts";
+import { type Env, type Part, type Secrets, type Stack, startStack } from "./stack.ts";
 
 /** How long the parts may take to stop. Whatever is left of workerd then is killed as this process exits. */
 const STOP_MS = 5_000;
@@ -25,22 +27,32 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
 }
 // However this ends: Miniflare has handlers of its own, which kill workerd and exit at the first SIGINT or SIGTERM.
 process.on("exit", forget);
-process.stdin.on("end", () => stopping.resolve("stopped"));
+/** The parts that were built again, and are to be started again. */
+const built = new Set<Part>();
+let wake = () => {};
+createInterface(process.stdin)
+  .on("line", (part) => {
+    built.add(part as Part);
+    wake();
+  })
+  .on("close", () => stopping.resolve("stopped"));
 process.stdin.on("error", () => stopping.resolve("stopped"));
-process.stdin.resume();
 
 process.exitCode = await main();
 process.exit();
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { "port-base": { type: "string", default: "8787" } } });
+  const { values } = parseArgs({
+    options: { "port-base": { type: "string", default: "8787" }, steps: { type: "string", default: "" } },
+  });
+  const watch = performance.now();
   const base = Number(values["port-base"]);
   const starting = start(base);
   try {
     const result = await Promise.race([starting, stopping.promise]);
     if (result === "stopped") return 0;
-    say(result.env);
-    await stopping.promise;
+    say(result.env, values.steps, (performance.now() - watch) / 1_000);
+    await restart(result);
     return 0;
   } catch (error) {
     console.error(error);
@@ -51,6 +63,21 @@ async function main(): Promise<number> {
     // A stack that is still starting is waited for: it cannot be stopped before it is there.
     const stopped = starting.then((stack) => stack.dispose()).catch(() => {});
     await Promise.race([stopped, timeout(STOP_MS)]);
+  }
+}
+
+/** Starts parts again as they are built again, one after the other, until the end. */
+async function restart(stack: Stack): Promise<void> {
+  for (;;) {
+    const woken = new Promise<"built">((resolve) => {
+      wake = () => resolve("built");
+    });
+    for (const part of [...built]) {
+      built.delete(part);
+      await stack.restart(part).catch((error) => console.error(`${part} did not start again:`, error));
+      console.log(`  ${part} runs as it is now`);
+    }
+    if ((await Promise.race([woken, stopping.promise])) === "stopped") return;
   }
 }
 
@@ -115,7 +142,15 @@ function forget(): void {
   rmSync(envFile, { force: true });
 }
 
-function say(env: Env): void {
+/** Prints what took how long, and last of all the address to open. */
+function say(env: Env, report: string, seconds: number): void {
+  if (report) {
+    const { steps, seconds: built } = JSON.parse(report) as { steps: [string, number][]; seconds: number };
+    console.log();
+    for (const [what, took] of [...steps, ["start the parts", seconds] as const])
+      console.log(`  ${took.toFixed(1).padStart(7)} s  ${what}`);
+    console.log(`  ${(built + seconds).toFixed(1).padStart(7)} s  in all, some of it side by side`);
+  }
   console.log(`
   worker   ${env.worker_url}
   sandbox  ${env.sandbox_url}

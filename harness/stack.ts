@@ -19,6 +19,9 @@ export type { Database } from "../sandbox/npm/run.ts";
 type Database = shared.Database;
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** What stands behind the name of a folder of builds: xtask builds as shipped, or for the loop of edit and try. */
+export const BUILT = process.env.BUILD_PROFILE === "wasm-dev" ? "-dev" : "";
+
 const HOST = "127.0.0.1";
 /** A rate limit that nobody reaches. */
 const NO_LIMIT = 100_000;
@@ -136,6 +139,9 @@ export interface Env {
   session: Session;
 }
 
+/** The parts of the stack. */
+export type Part = "sandbox" | "worker" | "storefront";
+
 export interface Stack {
   workerUrl: string;
   sandboxUrl: string;
@@ -144,6 +150,8 @@ export interface Stack {
   workerDb(): Promise<Database>;
   workerCron(): Promise<void>;
   sandboxDb(): Promise<Database>;
+  /** Starts a part again as its files are now, at the same address; with a `statePath`, with the same database. */
+  restart(part: Part): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -151,80 +159,108 @@ export interface Stack {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { ports = {}, secrets, log } = options;
   const state = (name: string) => options.statePath && join(options.statePath, name);
-  const disposers: (() => Promise<void>)[] = [];
+  // Worker and storefront have to know each other's address before either is there.
+  const [free, free2, free3] = await freePorts();
+  const port = {
+    worker: ports.worker || free,
+    sandbox: ports.sandbox || free2,
+    storefront: ports.storefront || free3,
+  };
+  const origin = (port: number) => `http://${HOST}:${port}`;
+  const [workerUrl, sandboxUrl, storefrontUrl] = [
+    origin(port.worker),
+    origin(port.sandbox),
+    origin(port.storefront),
+  ];
+  const session: Session = {
+    alg: "HS256",
+    secret: secrets.SESSION_SECRET,
+    iss: storefrontUrl,
+    aud: workerUrl,
+  };
+
+  const starters = {
+    sandbox: async () => {
+      const sandbox = await startSandbox({
+        port: port.sandbox,
+        statePath: state("sandbox"),
+        secrets,
+        bindings: { WEBHOOK_URL: `${workerUrl}/webhooks/omise` },
+        log,
+      });
+      const stopping = new AbortController();
+      const ticking = sandbox.tick(stopping.signal).catch((error) => log?.(`the sandbox is gone: ${error}`));
+      const dispose = async () => {
+        stopping.abort();
+        await ticking;
+        await sandbox.dispose();
+      };
+      return { ...sandbox, dispose };
+    },
+    worker: () =>
+      startWorker({
+        port: port.worker,
+        statePath: state("worker"),
+        omiseUrl: sandboxUrl,
+        storefrontUrl,
+        secrets,
+        bindings: options.workerBindings,
+        log,
+      }),
+    storefront: async () => {
+      // With another query it is another module, read anew.
+      const at = new URL(`../examples/storefront/server.js?${Date.now()}`, import.meta.url);
+      const { startStorefront } = (await import(
+        at.href
+      )) as typeof import("../examples/storefront/server.js");
+      const { close } = await startStorefront({ port: port.storefront, workerUrl, session });
+      return { dispose: close };
+    },
+  };
+  const parts: { sandbox?: Running; worker?: Running; storefront?: { dispose(): Promise<void> } } = {};
+  const start = async (name: keyof typeof starters) =>
+    void Object.assign(parts, { [name]: await starters[name]() });
+  const running = (part: "sandbox" | "worker") => {
+    const found = parts[part];
+    if (!found) throw new Error(`the ${part} is not running`);
+    return found;
+  };
   const dispose = async () => {
-    for (const stop of disposers.splice(0).reverse()) await stop();
+    await parts.storefront?.dispose();
+    // The sandbox first, while the Worker still takes the events that are on their way.
+    await parts.sandbox?.dispose();
+    await parts.worker?.dispose();
   };
   try {
-    // Worker and storefront have to know each other's address before either is there.
-    const [free, free2, free3] = await freePorts();
-    const port = {
-      worker: ports.worker || free,
-      sandbox: ports.sandbox || free2,
-      storefront: ports.storefront || free3,
-    };
-    const workerUrl = `http://${HOST}:${port.worker}`;
-    const storefrontUrl = `http://${HOST}:${port.storefront}`;
-
-    const sandbox = await startSandbox({
-      port: port.sandbox,
-      statePath: state("sandbox"),
-      secrets,
-      bindings: { WEBHOOK_URL: `${workerUrl}/webhooks/omise` },
-      log,
-    });
-    disposers.push(sandbox.dispose);
-    const worker = await startWorker({
-      port: port.worker,
-      statePath: state("worker"),
-      omiseUrl: sandbox.url,
-      storefrontUrl,
-      secrets,
-      bindings: options.workerBindings,
-      log,
-    });
-    disposers.push(worker.dispose);
-    const stopping = new AbortController();
-    const ticking = sandbox.tick(stopping.signal).catch((error) => log?.(`the sandbox is gone: ${error}`));
-    // first, while the Worker still takes what is on its way
-    disposers.push(async () => {
-      stopping.abort();
-      await ticking;
-    });
-
-    const session: Session = {
-      alg: "HS256",
-      secret: secrets.SESSION_SECRET,
-      iss: storefrontUrl,
-      aud: workerUrl,
-    };
-    if (options.storefront) {
-      const { startStorefront } = await import("../examples/storefront/server.js");
-      const storefront = await startStorefront({ port: port.storefront, workerUrl, session });
-      disposers.push(async () => storefront.close());
-    }
-    return {
-      workerUrl,
-      sandboxUrl: sandbox.url,
-      storefrontUrl,
-      env: {
-        worker_url: workerUrl,
-        sandbox_url: sandbox.url,
-        storefront_url: storefrontUrl,
-        omise_secret_key: secrets.OMISE_SECRET_KEY,
-        webhook_secret: secrets.WEBHOOK_SECRET,
-        sandbox_control_token: secrets.CONTROL_TOKEN,
-        session,
-      },
-      workerDb: worker.db,
-      workerCron: worker.cron,
-      sandboxDb: sandbox.db,
-      dispose,
-    };
+    await start("sandbox");
+    await start("worker");
+    if (options.storefront) await start("storefront");
   } catch (error) {
     await dispose();
     throw error;
   }
+  return {
+    workerUrl,
+    sandboxUrl,
+    storefrontUrl,
+    env: {
+      worker_url: workerUrl,
+      sandbox_url: sandboxUrl,
+      storefront_url: storefrontUrl,
+      omise_secret_key: secrets.OMISE_SECRET_KEY,
+      webhook_secret: secrets.WEBHOOK_SECRET,
+      sandbox_control_token: secrets.CONTROL_TOKEN,
+      session,
+    },
+    workerDb: () => running("worker").db(),
+    workerCron: () => running("worker").cron(),
+    sandboxDb: () => running("sandbox").db(),
+    restart: async (name) => {
+      await parts[name]?.dispose();
+      await start(name);
+    },
+    dispose,
+  };
 }
 
 /** Starts the Worker alone, in front of whatever plays Omise. */
@@ -295,6 +331,7 @@ async function run(
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
   const { log = () => {}, without = [] } = options;
+  const built = `${out}${BUILT}`;
   const module = (type: "ESModule" | "CompiledWasm", name: string, from = name) => ({
     type,
     path: join(ROOT, folder, name),
@@ -331,9 +368,10 @@ async function run(
             ...(options.entry
               ? [module("ESModule", basename(options.entry), join("..", options.entry))]
               : []),
-            ...(folder === "worker" ? [module("ESModule", "entry.js"), module("ESModule", "rescue.js")] : []),
-            module("ESModule", "build/index.js", `${out}/index.js`),
-            module("CompiledWasm", "build/index_bg.wasm", `${out}/index_bg.wasm`),
+            module("ESModule", "entry.js"),
+            ...(folder === "worker" ? [module("ESModule", "rescue.js")] : []),
+            module("ESModule", "build/index.js", `${built}/index.js`),
+            module("CompiledWasm", "build/index_bg.wasm", `${built}/index_bg.wasm`),
           ]
         : [{ type: "ESModule", path: join(ROOT, folder, "script.js"), contents: options.script }],
     ...shared.surroundings(log),

@@ -1,6 +1,6 @@
 // What the runtime loads: the Worker in Rust, and what answers for it when it dies.
 
-import Worker from "./build/index.js";
+import * as rust from "./build/index.js";
 import { rescue } from "./rescue.js";
 
-export default rescue(Worker);
+export default rescue(rust);

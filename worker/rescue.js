@@ -2,7 +2,7 @@
 // error that goes through Rust's frames.
 //
 // The instance serves all requests of an isolate, and is built to abort, so what kills it kills the requests in flight with it.
-// worker-build's shim makes a new one. By itself that is not enough, as was seen in workerd:
+// The glue can make a new one. By itself that is not enough, as was seen in workerd:
 //
 // - Rust runs in microtasks, so nobody who called it gets the error: it goes to the event `error`. The request's promise stays
 //   as it is until nothing of the request's I/O is left; then workerd cancels it as hung, with a 500 of bare text.
@@ -28,16 +28,18 @@ globalThis.queueMicrotask = (task) => {
 };
 
 /**
- * @typedef {object} State What the shim in build/index.js shares.
- * @property {boolean} criticalError Whether to make a new instance before the next call.
+ * @typedef {object} State What the `worker` crate shares.
+ * @property {boolean} criticalError Whether the instance has died. Set by that crate's panic hook too.
  * @property {number} instanceId Another for every instance.
  * @property {string} [panickedAt] Set by our panic hook, in panic.rs.
  */
 
 /**
- * @typedef {object} Instance A Worker's handlers for one event.
- * @property {(request: Request) => Promise<Response>} fetch
- * @property {(controller: object) => Promise<void>} scheduled
+ * @typedef {object} Rust The exports of build/index.js.
+ * @property {(request: Request, env: Env, ctx: object) => Promise<Response>} fetch
+ * @property {(controller: object, env: Env, ctx: object) => Promise<void>} scheduled
+ * @property {() => State} __worker_init_state
+ * @property {() => void} __wbg_reset_state Makes a new instance in the place of the one that is there.
  */
 
 /** @typedef {{ ALLOWED_ORIGINS?: string }} Env */
@@ -52,17 +54,13 @@ class Lost extends Error {}
 
 /**
  * Handlers around those of the Worker in Rust.
- * @param {new (ctx: object, env: Env) => Instance} Worker
+ * @param {Rust} rust
  */
-export function rescue(Worker) {
-  const { __worker_init_state: state } = /** @type {{ __worker_init_state: State }} */ (
-    /** @type {unknown} */ (globalThis)
-  );
+export function rescue(rust) {
+  const state = rust.__worker_init_state();
   /** For each request that the instance has, what ends it. @type {Set<(lost: Lost) => void>} */
   const inFlight = new Set();
   let instanceId = state.instanceId;
-  /** What it takes to call the shim. @type {{ ctx: object, env: Env } | undefined} */
-  let newest;
 
   addEventListener("error", ({ error }) => {
     if (error?.message !== STALE) replace(error);
@@ -82,12 +80,20 @@ export function rescue(Worker) {
     delete state.panickedAt;
     state.criticalError = true;
     try {
-      if (newest) new Worker(newest.ctx, newest.env);
+      revive();
     } catch {
       // Not even that: the next request tries again.
     }
     abandon(lost);
     return lost;
+  }
+
+  /** Makes a new instance if the one that is there has died. */
+  function revive() {
+    if (!state.criticalError) return;
+    console.log("Reinitializing Wasm application");
+    rust.__wbg_reset_state();
+    state.criticalError = false;
   }
 
   /** @param {Lost} lost */
@@ -100,16 +106,14 @@ export function rescue(Worker) {
   /**
    * Has a handler run, for as long as its instance lives.
    * @template Result
-   * @param {object} ctx
-   * @param {Env} env
-   * @param {(instance: Instance) => Promise<Result>} handler
+   * @param {() => Promise<Result>} handler
    */
-  async function run(ctx, env, handler) {
-    newest = { ctx, env };
+  async function run(handler) {
     const { promise, reject } = Promise.withResolvers();
     try {
-      const result = handler(new Worker(ctx, env));
-      // The shim has made a new instance: the old one died where nobody saw it.
+      revive();
+      const result = handler();
+      // There is a new instance, made here or by the glue: the old one died where nobody saw it.
       if (state.instanceId !== instanceId) abandon(new Lost("the instance was replaced"));
       inFlight.add(reject);
       return await /** @type {Promise<Result>} */ (Promise.race([result, promise]));
@@ -130,7 +134,7 @@ export function rescue(Worker) {
       const started = Date.now();
       let detail = "no answer could be built";
       try {
-        const response = await run(ctx, env, (instance) => instance.fetch(request));
+        const response = await run(() => rust.fetch(request, env, ctx));
         // Without an id it is what the glue says when Rust could not build an answer.
         if (response.headers.has("X-Request-Id")) return response;
       } catch (error) {
@@ -148,7 +152,7 @@ export function rescue(Worker) {
     async scheduled(controller, env, ctx) {
       const started = Date.now();
       try {
-        await run(ctx, env, (instance) => instance.scheduled(controller));
+        await run(() => rust.scheduled(controller, env, ctx));
       } catch (error) {
         log("scheduled", String(/** @type {Lost} */ (error).message), started);
         // So that the run counts as failed.

@@ -165,7 +165,11 @@ async function start(options: Options, secrets: Secrets): Promise<Sandbox> {
     name: "sandbox",
     compatibilityDate,
     modulesRoot: "/",
-    modules: [module("ESModule", "index.js"), module("CompiledWasm", "index_bg.wasm")],
+    modules: [
+      module("ESModule", "entry.js"),
+      module("ESModule", "build/index.js"),
+      module("CompiledWasm", "build/index_bg.wasm"),
+    ],
     bindings,
     d1Databases: { DB: "sandbox" },
     ...(options.state && { d1Persist: options.state }),

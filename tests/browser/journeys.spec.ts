@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { type BrowserContext, expect, type Page, test } from "@playwright/test";
-import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
+import { BUILT, randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { Canary } from "./canary.ts";
 import { approve, camera, collectComplaints, leaveForBank, signIn } from "./journey.ts";
 
@@ -200,8 +200,9 @@ test.describe("when the Worker cannot be reached", () => {
 });
 
 test("the secret key is in nothing that was sent, packed or logged", () => {
-  for (const name of readdirSync("target/npm").filter((name) => name.endsWith(".tgz"))) {
-    canary.addGzip(`package ${name}`, readFileSync(`target/npm/${name}`));
+  const npm = `target/npm${BUILT}`;
+  for (const name of readdirSync(npm).filter((name) => name.endsWith(".tgz"))) {
+    canary.addGzip(`package ${name}`, readFileSync(`${npm}/${name}`));
   }
   const parts = [...canary.sizes().keys()];
   for (const part of ["worker", "bank", "storefront", "package", "log"]) expect(parts).toContain(part);

@@ -13,12 +13,13 @@ import { text } from "node:stream/consumers";
 import { after, afterEach, suite, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { randomSecrets } from "../../harness/stack.ts";
+import { BUILT, randomSecrets } from "../../harness/stack.ts";
 import { basic, read } from "./sandbox.ts";
 
 const NAME = "omise-linked-accounts-sandbox";
+const NPM = `target/npm${BUILT}`;
 const TARBALL =
-  readdirSync("target/npm").find((name) => name.startsWith(`${NAME}-`)) ??
+  readdirSync(NPM).find((name) => name.startsWith(`${NAME}-`)) ??
   assert.fail("no tarball: run `cargo xtask build --only sandbox-package`");
 
 const folder = mkdtempSync(join(tmpdir(), `${NAME}-`));
@@ -27,14 +28,7 @@ writeFileSync(join(folder, "package.json"), '{ "private": true }');
 // What the tools of the project were installed from is in npm's cache.
 execFileSync(
   "npm",
-  [
-    "install",
-    "--prefer-offline",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-    resolve("target/npm", TARBALL),
-  ],
+  ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", resolve(NPM, TARBALL)],
   { cwd: folder, stdio: "pipe" },
 );
 const installed = join(folder, "node_modules", NAME);
@@ -150,9 +144,9 @@ async function workerd({ pid }: ChildProcess): Promise<number[]> {
 
 suite("the package", () => {
   test("has these files and no others", () => {
-    assert.deepEqual(readdirSync(installed).sort(), [
-      ...["LICENSE-APACHE", "LICENSE-MIT", "README.md", "index.js", "index_bg.wasm", "main.js"],
-      ...["package.json", "run.js", "worker.json"],
+    assert.deepEqual(readdirSync(installed, { recursive: true }).map(String).sort(), [
+      ...["LICENSE-APACHE", "LICENSE-MIT", "README.md", "build", "build/index.js", "build/index_bg.wasm"],
+      ...["entry.js", "main.js", "package.json", "run.js", "worker.json"],
     ]);
   });
 
@@ -175,7 +169,8 @@ suite("the package", () => {
   });
 
   test("names no folder of this machine", () => {
-    for (const name of readdirSync(installed)) {
+    for (const name of ["build/index.js", "build/index_bg.wasm", ...readdirSync(installed)]) {
+      if (name === "build") continue;
       const bytes = readFileSync(join(installed, name), "latin1");
       for (const ours of [homedir(), resolve(".")])
         assert.ok(!bytes.includes(`${ours}/`), `${name}: ${ours}`);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
-import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { BUILT, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import {
   type Answer,
   account,
@@ -278,7 +278,7 @@ test("fault after fault: the Worker goes on, and dead instances are collected", 
 });
 
 test("the instance runs out of memory before the isolate does, which has 128 MB", () => {
-  for (const folder of ["worker/build", "worker/build-fault"]) {
+  for (const folder of [`worker/build${BUILT}`, `worker/build-fault${BUILT}`]) {
     assert.equal(memoryLimit(readFileSync(`${folder}/index_bg.wasm`)), MAX_MEMORY);
   }
 });
@@ -289,8 +289,8 @@ test("what is shipped has no faults, and what is run here has", () => {
       .filter((file) => file.isFile())
       .map((file) => readFileSync(`${file.parentPath}/${file.name}`, "latin1"));
   const withFaults = (folder: string) => files(folder).filter((text) => /x-fault/i.test(text)).length;
-  assert.equal(withFaults("worker/build"), 0);
-  assert.equal(withFaults("worker/build-fault"), 1);
+  assert.equal(withFaults(`worker/build${BUILT}`), 0);
+  assert.equal(withFaults(`worker/build-fault${BUILT}`), 1);
 });
 
 /** How many bytes of addresses workerd has in use: the process that this one has started. */

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::{
     build::{self, Product},
     tools,
+    wasm::Profile,
 };
 
 /// Measure against peers
@@ -65,7 +66,7 @@ impl Part {
                 Ok(command)
             }
             Self::Validate | Self::Browser => {
-                build::build(&[Product::Package])?;
+                build::build(&[Product::Package], Profile::Release)?;
                 let mut command = tools::node_command()?;
                 command.arg("benches/browser/run.ts");
                 if self == Self::Validate {
@@ -75,19 +76,19 @@ impl Part {
                 Ok(command)
             }
             Self::Edge => {
-                build::build(&[Product::Worker])?;
+                build::build(&[Product::Worker], Profile::Release)?;
                 let mut command = tools::node_command()?;
                 command.arg("benches/edge/run.ts");
                 Ok(command)
             }
             Self::Sandbox => {
-                build::build(&[Product::Sandbox])?;
+                build::build(&[Product::Sandbox], Profile::Release)?;
                 let mut command = tools::node_command()?;
                 command.arg("benches/sandbox/run.ts");
                 Ok(command)
             }
             Self::Growth => {
-                build::build(&[Product::Worker])?;
+                build::build(&[Product::Worker], Profile::Release)?;
                 let mut command = tools::node_command()?;
                 command.arg("benches/growth/run.ts");
                 Ok(command)

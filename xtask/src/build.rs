@@ -1,43 +1,26 @@
 //! `cargo xtask build`: the Worker, the sandbox, the npm packages, and the storefront that installs one.
-//!
-//! Nothing is downloaded while building: worker-build would fetch its helpers unless it is told where they are.
 
 use std::{
     fs::{self, File, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use crate::{
-    cargo_target_dir, root,
+    root,
     stamp::{Stamp, hash_of},
     step::{quietly, step, unchanged},
     texts, tools,
+    wasm::{Crate, FASTEST, Glue, Profile, SMALLEST, bind, not_empty, optimise},
 };
 
 /// The version that the npm packages get: that of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What wasm-opt may use: what rustc and wasm-bindgen emit for this target, and no newer encoding that a runtime may not read yet.
-const WASM_FEATURES: [&str; 7] = [
-    "--enable-bulk-memory",
-    "--enable-exception-handling",
-    "--enable-multivalue",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-];
-
-/// What wasm-opt does for the fewest bytes. The second run finds a little more. A large function that is called once would be put into
-/// its caller: fewer bytes, but not so once compressed.
-const SMALLEST: &[&str] = &["-Oz", "-Oz", "--one-caller-inline-max-function-size=30"];
-
-/// What it does for time: a twentieth more requests a second than with [`SMALLEST`], for a twentieth more bytes.
-const FASTEST: &[&str] = &["-O3"];
 
 /// How much memory a Worker in Rust takes at most, in bytes. An isolate has 128 MB, and holds two instances while one that died is
 /// not yet collected. Without a limit of its own, the instance would grow until the runtime ends the isolate.
@@ -49,10 +32,13 @@ pub(crate) struct Args {
     /// Build this one only, with what it needs
     #[arg(long)]
     only: Option<Product>,
+    /// Build for the loop of edit and try, as `dev` does: quick, not as shipped, into folders of their own
+    #[arg(long)]
+    dev: bool,
 }
 
-/// What can be built.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// A thing to build. A development build goes to the same place with `-dev` behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Product {
     /// `worker/build/`
     Worker,
@@ -64,75 +50,100 @@ pub(crate) enum Product {
     Package,
     /// `target/npm/omise-linked-accounts-sandbox-<version>.tgz`
     SandboxPackage,
-    /// `examples/storefront/node_modules/`
+    /// `examples/storefront/node_modules/`, which has one place for both builds
     Storefront,
 }
 
 impl Product {
-    /// Everything that is shipped or shown, in the order in which one needs the other.
+    /// Everything that is shipped or shown.
     pub(crate) const ALL: [Self; 5] =
         [Self::Worker, Self::Sandbox, Self::Package, Self::SandboxPackage, Self::Storefront];
+
+    /// Everything that `cargo xtask dev` runs.
+    pub(crate) const DEV: [Self; 4] = [Self::Worker, Self::Sandbox, Self::Package, Self::Storefront];
+
+    /// The product that this one is made from.
+    fn needs(self) -> Option<Self> {
+        match self {
+            Self::SandboxPackage => Some(Self::Sandbox),
+            Self::Storefront => Some(Self::Package),
+            Self::Worker | Self::WorkerFault | Self::Sandbox | Self::Package => None,
+        }
+    }
+
+    /// Makes the product; `false` where nothing has changed since it was made.
+    fn make(self, profile: Profile) -> Result<bool> {
+        match self {
+            Self::Worker => worker("worker", "build", &[], profile),
+            Self::WorkerFault => worker("worker", "build-fault", &["fault"], profile),
+            Self::Sandbox => worker("sandbox", "build", &[], profile),
+            Self::Package => package(profile),
+            Self::SandboxPackage => sandbox_package(profile),
+            Self::Storefront => storefront(profile),
+        }
+    }
 }
 
 /// The command.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    match args.only {
-        Some(product) => build(&[product]),
-        None => build(&Product::ALL),
-    }
+    let profile = if args.dev { Profile::Dev } else { Profile::Release };
+    let products = args.only.map_or_else(|| Product::ALL.to_vec(), |product| vec![product]);
+    build(&products, profile).map(drop)
 }
 
-/// Builds what changed of the products.
-pub(crate) fn build(products: &[Product]) -> Result<()> {
+/// Builds the products that changed, with those that they need; returns which.
+pub(crate) fn build(products: &[Product], profile: Profile) -> Result<Vec<Product>> {
     // Two builds at once would write the same files.
     let _lock = lock()?;
     tools::wasm_target()?;
-    for product in products {
-        match product {
-            Product::Worker => worker("worker", "build", &[])?,
-            Product::WorkerFault => worker("worker", "build-fault", &["--features", "fault"])?,
-            Product::Sandbox => worker("sandbox", "build", &[])?,
-            Product::Package => package()?,
-            Product::SandboxPackage => {
-                if !products.contains(&Product::Sandbox) {
-                    worker("sandbox", "build", &[])?;
-                }
-                sandbox_package()?;
-            }
-            Product::Storefront => {
-                if !products.contains(&Product::Package) {
-                    package()?;
-                }
-                storefront()?;
-            }
+    // Beside the compiler, which does not need them. Where this fails, the next step that does need them says so.
+    thread::spawn(tools::node_packages);
+    let mut all = Vec::new();
+    for product in products.iter().flat_map(|product| product.needs().into_iter().chain([*product])) {
+        if !all.contains(&product) {
+            all.push(product);
         }
     }
-    Ok(())
+    let mut made = Vec::new();
+    for product in all {
+        if product.make(profile)? {
+            made.push(product);
+        }
+    }
+    Ok(made)
+}
+
+/// A folder of builds: that of what is shipped, or beside it that of development builds.
+fn folder_of(name: &str, profile: Profile) -> PathBuf {
+    match profile {
+        Profile::Dev => root().join(format!("{name}-dev")),
+        Profile::Release => root().join(name),
+    }
 }
 
 /// The packed npm package.
-pub(crate) fn tarball() -> PathBuf {
-    root().join(format!("target/npm/omise-linked-accounts-{VERSION}.tgz"))
+pub(crate) fn tarball(profile: Profile) -> PathBuf {
+    folder_of("target/npm", profile).join(format!("omise-linked-accounts-{VERSION}.tgz"))
 }
 
 /// The unpacked npm package.
-pub(crate) fn package_folder() -> PathBuf {
-    root().join("target/npm/package")
+pub(crate) fn package_folder(profile: Profile) -> PathBuf {
+    folder_of("target/npm", profile).join("package")
 }
 
 /// The packed npm package of the sandbox.
-pub(crate) fn sandbox_tarball() -> PathBuf {
-    root().join(format!("target/npm/omise-linked-accounts-sandbox-{VERSION}.tgz"))
+pub(crate) fn sandbox_tarball(profile: Profile) -> PathBuf {
+    folder_of("target/npm", profile).join(format!("omise-linked-accounts-sandbox-{VERSION}.tgz"))
 }
 
 /// The unpacked npm package of the sandbox.
-pub(crate) fn sandbox_package_folder() -> PathBuf {
-    root().join("target/npm/sandbox")
+pub(crate) fn sandbox_package_folder(profile: Profile) -> PathBuf {
+    folder_of("target/npm", profile).join("sandbox")
 }
 
 /// Declarations of the package's generated code, for `tsc` only.
-fn types_folder() -> PathBuf {
-    root().join("target/npm/types")
+fn types_folder(profile: Profile) -> PathBuf {
+    folder_of("target/npm", profile).join("types")
 }
 
 /// The lock goes with the file, whatever happens to this process.
@@ -148,54 +159,75 @@ fn lock() -> Result<File> {
     Ok(file)
 }
 
-/// A Worker in Rust, with arguments for cargo: `<folder>/<out>/index.js` and `index_bg.wasm`.
-fn worker(folder: &str, out: &str, arguments: &[&str]) -> Result<()> {
-    let what = format!("build {folder}/{out}");
+/// A Worker in Rust, with features: `<folder>/<out>/index.js`, its declarations, and `index_bg.wasm`.
+fn worker(folder: &str, out: &str, features: &[&str], profile: Profile) -> Result<bool> {
+    let build = folder_of(&format!("{folder}/{out}"), profile);
+    let what = format!("build {}", build.strip_prefix(root()).unwrap_or(&build).display());
     let crate_folder = root().join(folder);
-    let build = crate_folder.join(out);
     let outputs = vec![build.join("index.js"), build.join("index_bg.wasm")];
     let stamp = Stamp {
-        file: root().join("target/xtask").join(format!("{folder}-{out}")),
-        inputs: inputs(&[folder, "src"]),
-        ignored: [".dev.vars", ".wrangler", "build", "build-fault", "entry.js", "node_modules", "npm", "rescue.js"]
-            .iter()
-            .map(|name| crate_folder.join(name))
-            // Compiled with the feature `js` only.
-            .chain([root().join("src/js")])
+        file: stamp_file(&format!("{folder}-{out}"), profile),
+        inputs: inputs(&[&format!("{folder}/src"), &format!("{folder}/Cargo.toml"), "src"])
+            .into_iter()
+            // What the crate includes.
+            .chain([crate_folder.join("platform.js"), crate_folder.join("openapi.json")])
             .collect(),
-        versions: versions()?,
+        // Compiled with the feature `js` only.
+        ignored: vec![root().join("src/js")],
+        versions: versions(profile)?,
         outputs: outputs.clone(),
     };
     let before = stamp.before()?;
     if stamp.is_current(&before)? {
         unchanged(&what);
-        return Ok(());
+        return Ok(false);
     }
-    let worker_build = tools::worker_build()?;
-    let (wasm_bindgen, esbuild) = (tools::wasm_bindgen()?, tools::esbuild()?);
     step(&what, || {
         stamp.clear()?;
+        let module = Crate {
+            package: &format!("omise-linked-accounts-{folder}"),
+            features,
+            profile,
+            rustflags: &[],
+            own_flags: &[format!("-Clink-arg=--max-memory={MAX_MEMORY}")],
+            env: &[],
+            apart: None,
+        }
+        .compile()?;
+        let generated = root().join("target/xtask/glue").join(folder).join(out);
+        bind(&module, "index", &generated, Glue::Worker)?;
+        if profile == Profile::Release {
+            // The edge pays for time, and a local server for nothing.
+            let passes = if folder == "worker" { FASTEST } else { SMALLEST };
+            optimise(&generated.join("index_bg.wasm"), &names(folder), passes)?;
+        }
+        fs::create_dir_all(&build).with_context(|| format!("cannot create {}", build.display()))?;
+        copy(&generated.join("index_bg.wasm"), &build.join("index_bg.wasm"))?;
         quietly(
-            Command::new(worker_build)
-                // Its wasm-opt would keep the names, a fifth of the bundle.
-                .args([".", "--release", "--no-opt", "--out-dir", out])
-                .args(arguments)
-                .current_dir(&crate_folder)
-                .env("PATH", tools::path_with_node()?)
-                .env("WASM_BINDGEN_BIN", wasm_bindgen)
-                .env("ESBUILD_BIN", esbuild)
-                .env("CARGO_ENCODED_RUSTFLAGS", format!("{}\u{1f}-Clink-arg=--max-memory={MAX_MEMORY}", rustflags()?))
-                // Compile errors are what matters, not where worker-build noticed them.
-                .env("RUST_BACKTRACE", "0"),
+            Command::new(tools::esbuild()?)
+                .arg(generated.join("index.js"))
+                .args(["--bundle", "--format=esm", "--minify", "--log-level=warning"])
+                .args(["--external:./index_bg.wasm", "--external:cloudflare:*"])
+                .arg(format!("--outfile={}", build.join("index.js").display())),
         )?;
-        // The edge pays for time, and a local server for nothing.
-        let passes = if folder == "worker" { FASTEST } else { SMALLEST };
-        optimise(&build.join("index_bg.wasm"), &names(folder), passes)?;
+        // A source phase import, which workerd does not know; it gives the compiled module to a plain one.
+        let bundle = read(&build.join("index.js"))?;
+        fs::write(build.join("index.js"), once(&bundle, "import source ", "import ")?)
+            .context("cannot write index.js")?;
         for output in &outputs {
             not_empty(output)?;
         }
-        stamp.write(&before)
+        stamp.write(&before)?;
+        Ok(true)
     })
+}
+
+/// The text with the one place of `from` replaced: a tool that writes something else by now is noticed.
+fn once(text: &str, from: &str, to: &str) -> Result<String> {
+    if text.matches(from).count() != 1 {
+        bail!("expected `{from}` once in what was generated");
+    }
+    Ok(text.replace(from, to))
 }
 
 /// Which function a number in a stack trace of a shipped module is: a line `number:name` each. It is not shipped.
@@ -207,45 +239,75 @@ fn names(module: &str) -> PathBuf {
 pub(crate) const MODULES: [(&str, &str); 3] = [("client", "js"), ("validate", "validate"), ("webhook", "webhook")];
 
 /// The npm package: `target/npm/package/`, packed as `target/npm/omise-linked-accounts-<version>.tgz`.
-fn package() -> Result<()> {
+fn package(profile: Profile) -> Result<bool> {
+    let (folder, types) = (package_folder(profile), types_folder(profile));
+    let modules = modules(profile)?;
     let stamp = Stamp {
-        file: root().join("target/xtask/package"),
-        inputs: inputs(&["src", "pkg-template", "xtask/src/texts.rs", "LICENSE-APACHE", "LICENSE-MIT"]),
+        file: stamp_file("package", profile),
+        inputs: inputs(&["src", "pkg-template", "xtask/src/texts.rs", "LICENSE-APACHE", "LICENSE-MIT"])
+            .into_iter()
+            .chain([modules.clone()])
+            .collect(),
         ignored: vec![],
-        versions: versions()?,
-        outputs: vec![tarball(), types_folder().join("wasm/client.d.ts")],
+        versions: versions(profile)?,
+        outputs: vec![tarball(profile), types.join("wasm/client.d.ts")],
     };
     let before = stamp.before()?;
-    if stamp.is_current(&before)? && package_folder().is_dir() {
+    if stamp.is_current(&before)? && folder.is_dir() {
         unchanged("build package");
-        return Ok(());
+        return Ok(false);
     }
     step("build package", || {
         stamp.clear()?;
-        let (folder, types) = (package_folder(), types_folder());
         for folder in [&folder, &types] {
-            if folder.exists() {
-                fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-            }
-            fs::create_dir_all(folder.join("wasm")).with_context(|| format!("cannot create {}", folder.display()))?;
+            empty(folder)?;
         }
-        for (name, feature) in MODULES {
-            generate(name, feature, &folder.join("wasm"), &types.join("wasm"))?;
-        }
+        copy_folder(&modules.join("wasm"), &folder.join("wasm"))?;
+        copy_folder(&modules.join("types"), &types.join("wasm"))?;
         texts::write(&folder, &types)?;
         copy_folder(&root().join("pkg-template"), &folder)?;
-        pack(&folder, &tarball())?;
-        stamp.write(&before)
+        pack(&folder, &tarball(profile))?;
+        stamp.write(&before)?;
+        Ok(true)
     })
 }
 
-/// The npm package of the sandbox: `target/npm/sandbox/`, packed as `target/npm/omise-linked-accounts-sandbox-<version>.tgz`.
-fn sandbox_package() -> Result<()> {
-    let (from, built) = (root().join("sandbox/npm"), root().join("sandbox/build"));
+/// The WebAssembly of the npm package, with its glue in `wasm/` and the glue's declarations in `types/`; returns the folder.
+fn modules(profile: Profile) -> Result<PathBuf> {
+    let folder = folder_of("target/xtask/modules", profile);
+    let (wasm, types) = (folder.join("wasm"), folder.join("types"));
     let stamp = Stamp {
-        file: root().join("target/xtask/sandbox-package"),
+        file: stamp_file("modules", profile),
+        inputs: inputs(&["src"]),
+        ignored: vec![],
+        versions: versions(profile)?,
+        outputs: MODULES.iter().map(|(name, _)| wasm.join(format!("{name}_bg.wasm"))).collect(),
+    };
+    let before = stamp.before()?;
+    if !stamp.is_current(&before)? {
+        step("build modules of the package", || {
+            stamp.clear()?;
+            for folder in [&wasm, &types] {
+                fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+            }
+            for (name, feature) in MODULES {
+                generate(name, feature, profile, &wasm, &types)?;
+            }
+            stamp.write(&before)
+        })?;
+    }
+    Ok(folder)
+}
+
+/// The npm package of the sandbox: `target/npm/sandbox/`, packed as `target/npm/omise-linked-accounts-sandbox-<version>.tgz`.
+fn sandbox_package(profile: Profile) -> Result<bool> {
+    let from = root().join("sandbox/npm");
+    let built = folder_of("sandbox/build", profile);
+    let folder = sandbox_package_folder(profile);
+    let stamp = Stamp {
+        file: stamp_file("sandbox-package", profile),
         inputs: inputs(&[
-            "sandbox/build",
+            "sandbox/entry.js",
             "sandbox/migrations",
             "sandbox/npm",
             "sandbox/wrangler.toml",
@@ -253,33 +315,33 @@ fn sandbox_package() -> Result<()> {
             "harness/stack.ts",
             "LICENSE-APACHE",
             "LICENSE-MIT",
-        ]),
+        ])
+        .into_iter()
+        .chain([built.clone()])
+        .collect(),
         ignored: vec![],
-        versions: versions()?,
-        outputs: vec![sandbox_tarball()],
+        versions: versions(profile)?,
+        outputs: vec![sandbox_tarball(profile)],
     };
     let before = stamp.before()?;
-    if stamp.is_current(&before)? && sandbox_package_folder().is_dir() {
+    if stamp.is_current(&before)? && folder.is_dir() {
         unchanged("build sandbox package");
-        return Ok(());
+        return Ok(false);
     }
     step("build sandbox package", || {
         stamp.clear()?;
-        let folder = sandbox_package_folder();
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-        }
+        empty(&folder)?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        for (from, name) in
-            [(&from, "package.json"), (&from, "README.md"), (&built, "index.js"), (&built, "index_bg.wasm")]
-        {
-            fs::copy(from.join(name), folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
+        for name in ["package.json", "README.md"] {
+            copy(&from.join(name), &folder.join(name))?;
         }
+        copy(&root().join("sandbox/entry.js"), &folder.join("entry.js"))?;
+        copy_folder(&built, &folder.join("build"))?;
         quietly(
             Command::new(tools::esbuild()?)
                 .arg(from.join("main.ts"))
                 .args(["--bundle", "--platform=node", "--format=esm", "--target=node20", "--packages=external"])
-                // what takes a while to load is in a file of its own
+                // What takes a while to load is in a file of its own.
                 .args(["--splitting", "--chunk-names=[name]", "--log-level=warning"])
                 .arg(format!("--outdir={}", folder.display())),
         )?;
@@ -287,10 +349,13 @@ fn sandbox_package() -> Result<()> {
             not_empty(&folder.join(name))?;
         }
         quietly(
-            tools::node_command()?.args(["harness/sandbox-package.ts", "sandbox/wrangler.toml"]).arg(folder.join("worker.json")),
+            tools::node_command()?
+                .args(["harness/sandbox-package.ts", "sandbox/wrangler.toml"])
+                .arg(folder.join("worker.json")),
         )?;
-        pack(&folder, &sandbox_tarball())?;
-        stamp.write(&before)
+        pack(&folder, &sandbox_tarball(profile))?;
+        stamp.write(&before)?;
+        Ok(true)
     })
 }
 
@@ -309,76 +374,39 @@ fn pack(folder: &Path, tarball: &Path) -> Result<()> {
 /// Compiles the core with a feature for JavaScript into a folder: module and glue; the glue's declarations go to another.
 ///
 /// As for a bundler: glue that loads its module by itself weighs a kilobyte more, and `pkg-template/loading.js` does it better.
-fn generate(name: &str, feature: &str, folder: &Path, types: &Path) -> Result<()> {
+fn generate(name: &str, feature: &str, profile: Profile, folder: &Path, types: &Path) -> Result<()> {
     // As workerd and bundlers that follow it import the file; wasm-bindgen declares what is within it.
     const MODULE: &str = "declare const module: WebAssembly.Module;\nexport default module;\n";
-    // Entries that are evaluated twice, as development servers do, share their glue: it stays with the first instance, whose
-    // memory it knows.
-    const ASSIGN: &str = "wasm = val;";
     const SET: &str = "export function __wbg_set_wasm(exports: WebAssembly.Exports): void;\n";
-
-    let wasm = compile_core(feature)?;
-    let generated = root().join("target/xtask/glue");
-    quietly(
-        Command::new(tools::wasm_bindgen()?)
-            // Every module calls its glue by this name.
-            .args(["--target", "bundler", "--out-name", "glue", "--out-dir"])
-            .args([&generated, &wasm]),
-    )?;
-    optimise(&generated.join("glue_bg.wasm"), &names(name), SMALLEST)?;
-    let copy =
-        |from: &str, to: PathBuf| fs::copy(generated.join(from), to).with_context(|| format!("cannot copy {from}"));
-    copy("glue_bg.wasm", folder.join(format!("{name}_bg.wasm")))?;
-    let glue = fs::read_to_string(generated.join("glue_bg.js")).context("cannot read glue_bg.js")?;
-    if glue.matches(ASSIGN).count() != 1 {
-        bail!("glue_bg.js must hold {ASSIGN} once");
-    }
-    fs::write(folder.join(format!("{name}.js")), glue.replace(ASSIGN, "wasm ??= val;"))
-        .context("cannot write the glue")?;
-    let declared = fs::read_to_string(generated.join("glue.d.ts")).context("cannot read glue.d.ts")?;
-    fs::write(types.join(format!("{name}.d.ts")), declared + SET).context("cannot declare the glue")?;
-    fs::write(types.join(format!("{name}_bg.d.wasm.ts")), MODULE).context("cannot declare the module")
-}
-
-/// Compiles the core with one of its JavaScript features.
-///
-/// In a target folder of its own: worker-build makes wasm-bindgen's macros write other code than plain cargo does, which cargo
-/// does not see, so that a shared folder would make either build depend on which came first.
-fn compile_core(feature: &str) -> Result<PathBuf> {
     // A form is judged at each keystroke: for speed, with as much put into its callers as the size budgets allow. Against `s` it takes
     // a fifth less time for 3 % more bytes; the threshold that is LLVM's own would take 8 %.
     const THRESHOLD: &str = "-Cllvm-args=--inline-threshold=110";
-    let target = cargo_target_dir().join("package");
-    let mut command = tools::cargo();
-    command
-        .args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", "wasm32-unknown-unknown"])
-        .args(["--package", "omise-linked-accounts", "--features", feature, "--target-dir"])
-        .arg(&target)
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")
-        .env("CARGO_ENCODED_RUSTFLAGS", [&rustflags()?, THRESHOLD].join("\u{1f}"));
-    quietly(&mut command)?;
-    Ok(target.join("wasm32-unknown-unknown/release/omise_linked_accounts.wasm"))
-}
 
-/// Optimises in place, through another file, so that an optimiser that does nothing is noticed. The names go to a file.
-fn optimise(wasm: &Path, names: &Path, passes: &[&str]) -> Result<()> {
-    let optimised = wasm.with_extension("optimised");
-    fs::create_dir_all(names.parent().context("a file in no folder")?).context("cannot create target/names")?;
-    quietly(
-        Command::new(tools::wasm_opt()?)
-            .env("PATH", tools::path_with_node()?)
-            .args(WASM_FEATURES)
-            .args(passes)
-            // Alike functions that lie together compress better.
-            .arg("--reorder-functions-by-name")
-            .arg(format!("--symbolmap={}", names.display()))
-            .args(["--strip-debug", "--strip-producers"])
-            .arg(wasm)
-            .arg("-o")
-            .arg(&optimised),
-    )?;
-    not_empty(&optimised)?;
-    fs::rename(&optimised, wasm).context("cannot replace the module by the optimised one")
+    let module = Crate {
+        package: "omise-linked-accounts",
+        features: &[feature],
+        profile,
+        rustflags: &[THRESHOLD],
+        own_flags: &[],
+        env: &[("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3")],
+        apart: (profile == Profile::Release).then_some("package"),
+    }
+    .compile()?;
+    let generated = root().join("target/xtask/glue").join(name);
+    // Every module calls its glue by this name.
+    bind(&module, "glue", &generated, Glue::Bundler)?;
+    if profile == Profile::Release {
+        optimise(&generated.join("glue_bg.wasm"), &names(name), SMALLEST)?;
+    }
+    copy(&generated.join("glue_bg.wasm"), &folder.join(format!("{name}_bg.wasm")))?;
+    let glue = read(&generated.join("glue_bg.js"))?;
+    // Entries that are evaluated twice, as development servers do, share their glue: it stays with the first instance, whose
+    // memory it knows.
+    fs::write(folder.join(format!("{name}.js")), once(&glue, "wasm = val;", "wasm ??= val;")?)
+        .context("cannot write the glue")?;
+    let declared = read(&generated.join("glue.d.ts"))?;
+    fs::write(types.join(format!("{name}.d.ts")), declared + SET).context("cannot declare the glue")?;
+    fs::write(types.join(format!("{name}_bg.d.wasm.ts")), MODULE).context("cannot declare the module")
 }
 
 /// Replaces the template's version, and nothing else of the file: the order of `exports` has a meaning.
@@ -394,33 +422,59 @@ fn set_version(package_json: &Path) -> Result<()> {
 }
 
 /// Installs the packed package, not the source tree, in the storefront.
-fn storefront() -> Result<()> {
+fn storefront(profile: Profile) -> Result<bool> {
     let folder = root().join("examples/storefront");
     let modules = folder.join("node_modules");
     let stamp = Stamp {
         file: modules.join(".xtask-stamp"),
-        inputs: vec![tarball(), folder.join("package.json"), folder.join(".npmrc")],
+        inputs: vec![tarball(profile), folder.join("package.json"), folder.join(".npmrc")],
         ignored: vec![],
-        versions: String::new(),
+        versions: profile.name().to_owned(),
         outputs: vec![modules.join("omise-linked-accounts/package.json")],
     };
     let before = stamp.before()?;
     if stamp.is_current(&before)? {
         unchanged("install storefront");
-        return Ok(());
+        return Ok(false);
     }
     step("install storefront", || {
         // npm does not notice that a tarball of the same version has other contents.
         for stale in [modules.join("omise-linked-accounts"), modules.join(".package-lock.json")] {
-            if stale.is_dir() {
-                fs::remove_dir_all(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
-            } else if stale.exists() {
-                fs::remove_file(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
-            }
+            empty(&stale)?;
         }
-        quietly(tools::npm()?.args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
-        stamp.write(&before)
+        quietly(
+            tools::npm()?
+                .args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"])
+                .arg(tarball(profile))
+                .current_dir(&folder),
+        )?;
+        stamp.write(&before)?;
+        Ok(true)
     })
+}
+
+/// Removes a file or a folder with all that is in it, if it is there.
+fn empty(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The stamp of a product.
+fn stamp_file(name: &str, profile: Profile) -> PathBuf {
+    root().join("target/xtask").join(format!("{name}-{}", profile.name()))
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).map(drop).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
 /// The named files and folders, and those that go into every product.
@@ -432,31 +486,13 @@ fn inputs(names: &[&str]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Flags for what is shipped: panic messages name source files, and those of this machine are nobody's business.
-fn rustflags() -> Result<String> {
-    let home = home::cargo_home().context("cannot find cargo's home")?;
-    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-    let given = std::env::var("RUSTFLAGS").unwrap_or_default();
-    let given = given.split_whitespace().map(str::to_owned);
-    // what cargo splits encoded flags at
-    Ok(given.chain([remap(&home, "/cargo"), remap(root(), "/src")]).collect::<Vec<_>>().join("\u{1f}"))
-}
-
-/// The tools that go into every product; this file is one of them.
-fn versions() -> Result<String> {
+/// The tools that go into every product, and how they are used; the code that uses them is a part of it.
+fn versions(profile: Profile) -> Result<String> {
     let rustc = quietly(Command::new("rustc").arg("-vV"))?;
-    let ours = hash_of(&[root().join("xtask/src/build.rs"), root().join("package-lock.json")], &[])?;
+    let ours = ["xtask/src/build.rs", "xtask/src/wasm.rs", "package-lock.json"].map(|name| root().join(name));
+    let ours = hash_of(&ours, &[])?;
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    Ok(format!("{rustc}flags {flags}\nbuild {ours:016x}"))
-}
-
-fn not_empty(file: &Path) -> Result<()> {
-    let name = file.strip_prefix(root()).unwrap_or(file).display();
-    match fs::metadata(file) {
-        Ok(metadata) if metadata.len() > 0 => Ok(()),
-        Ok(_) => bail!("{name} came out empty"),
-        Err(_) => bail!("{name} did not come out"),
-    }
+    Ok(format!("{rustc}flags {flags}\nprofile {}\nbuild {ours:016x}", profile.name()))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{build, cargo_target_dir, root, step::quietly, tools};
+use crate::{build, cargo_target_dir, root, step::quietly, tools, wasm::Profile};
 
 /// Crates that the core must not depend on: it does no I/O and runs anywhere.
 const NOT_IN_THE_CORE: [&str; 12] = [
@@ -48,16 +48,12 @@ const LOCAL_SECRETS: [&str; 2] = ["worker/.dev.vars", "sandbox/.dev.vars"];
 /// What the sandbox's npm package says of itself.
 const SANDBOX_MANIFEST: &str = "sandbox/npm/package.json";
 
-/// What only the build of the Worker holds that dies where a request asks for it.
+/// What only the build of the Worker holds that dies where a request asks for it. That this build does hold it is a test of the
+/// Worker's.
 const WORKER_FAULT: &str = "X-Fault";
 
-/// What only a product for tests holds, and where it comes from.
-const FOR_TESTS: [(&str, &str); 4] = [
-    (WORKER_FAULT, "worker/src/fault.rs"),
-    ("X-Sandbox-Fault", "sandbox/npm/front.ts"),
-    ("the sandbox", "sandbox/src/lib.rs"),
-    ("/register.css", "sandbox/src/bank_page.rs"),
-];
+/// What the sandbox's npm package holds, and nothing else that is shipped may.
+const SANDBOX: [&str; 3] = ["X-Sandbox-Fault", "the sandbox", "/register.css"];
 
 /// Everything that is wrong.
 pub(crate) fn check() -> Result<Vec<String>> {
@@ -112,13 +108,16 @@ pub(crate) fn check_built() -> Result<Vec<String>> {
     // It is for tests, and knows the names of its own secrets.
     let workers = [WORKER_FAULT, "SESSION_SECRET", "FINGERPRINT_KEY"]
         .map(|text| Banned::new(format!("`{text}`, which is the Worker's"), text));
-    let sandbox = [&banned[..], &workers].concat();
-    faults.extend(leaks("the sandbox's npm package", &files_of(&build::sandbox_package_folder())?, &sandbox));
-    let packed = packed_files(&build::sandbox_tarball())?;
+    let sandbox = files_of(&build::sandbox_package_folder(Profile::Release))?;
+    faults.extend(leaks("the sandbox's npm package", &sandbox, &[&banned[..], &workers].concat()));
+    faults.extend(SANDBOX.iter().filter(|text| !sandbox.values().any(|bytes| holds(bytes, text))).map(|text| {
+        format!("the sandbox's npm package does not hold `{text}`: looking for it elsewhere proves nothing")
+    }));
+    let packed = packed_files(&build::sandbox_tarball(Profile::Release))?;
     faults.extend(strays("the sandbox's npm package", &packed, &SANDBOX_FILES));
 
-    for (text, source) in FOR_TESTS {
-        banned.push(Banned::new(format!("`{text}` of {source}"), text));
+    for text in [WORKER_FAULT].iter().chain(&SANDBOX) {
+        banned.push(Banned::new(format!("`{text}`, which is for tests"), *text));
     }
     let mut worker = files_of(&root().join("worker/build"))?;
     for name in ["entry.js", "rescue.js"] {
@@ -128,11 +127,11 @@ pub(crate) fn check_built() -> Result<Vec<String>> {
 
     banned.extend(SECRETS.map(|name| Banned::new("the name of a secret", name)));
     banned.extend(["skey_", "pkey_"].map(|start| Banned::new("the start of a key", start)));
-    faults.extend(leaks("the npm package", &files_of(&build::package_folder())?, &banned));
+    faults.extend(leaks("the npm package", &files_of(&build::package_folder(Profile::Release))?, &banned));
 
     let template = tracked("pkg-template/*")?;
     let files: Vec<_> = template.iter().filter_map(|file| file.strip_prefix("pkg-template/")).chain(MADE).collect();
-    faults.extend(strays("the npm package", &packed_files(&build::tarball())?, &files));
+    faults.extend(strays("the npm package", &packed_files(&build::tarball(Profile::Release))?, &files));
     Ok(faults)
 }
 
@@ -195,7 +194,7 @@ fn leaks(product: &str, files: &BTreeMap<String, Vec<u8>>, banned: &[Banned]) ->
     for (name, bytes) in files {
         let mut found = |what: &str| faults.push(format!("{product}: {name} holds {what}"));
         for Banned { what, text } in banned {
-            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+            if holds(bytes, text) {
                 found(what);
             }
         }
@@ -210,6 +209,10 @@ fn leaks(product: &str, files: &BTreeMap<String, Vec<u8>>, banned: &[Banned]) ->
         faults.push(format!("{product} is empty: is the check looking at the right thing?"));
     }
     faults
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// Whether there is a key behind the `skey_` or `skey_test_` that one begins with: what knows keys holds those alone.
@@ -242,12 +245,13 @@ const MADE: [&str; 14] = [
 ];
 
 /// What the sandbox's npm package consists of.
-const SANDBOX_FILES: [&str; 9] = [
+const SANDBOX_FILES: [&str; 10] = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
-    "index.js",
-    "index_bg.wasm",
+    "build/index.js",
+    "build/index_bg.wasm",
+    "entry.js",
     "main.js",
     "package.json",
     "run.js",
@@ -492,20 +496,10 @@ mod tests {
 
     #[test]
     fn files_are_found_at_any_depth() {
-        let files = files_of(&root().join("xtask")).unwrap();
-        assert!(files["src/guards.rs"].starts_with(b"//! Rules of the house"));
-        assert!(files.contains_key("Cargo.toml"));
+        let files = files_of(&root().join("docs")).unwrap();
+        assert!(files["threat-model.md"].starts_with(b"# "));
+        assert!(files.contains_key("bench/README.md"));
         assert!(files_of(&root().join("nowhere")).is_err());
-    }
-
-    #[test]
-    fn what_is_for_tests_is_still_called_so() {
-        for (text, source) in FOR_TESTS {
-            assert!(
-                read(source).unwrap().contains(text),
-                "{source} has no `{text}`: what else tells that it is in a product?"
-            );
-        }
     }
 
     #[test]

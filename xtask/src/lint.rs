@@ -9,6 +9,7 @@ use crate::{
     guards,
     step::{quietly, step},
     tools,
+    wasm::Profile,
 };
 
 /// Check formats, types, lints and the rules of the house.
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let mut faults = Vec::new();
     // The storefront's types are those of the package that is installed there.
-    let built = build::build(&Product::ALL);
+    let built = build::build(&Product::ALL, Profile::Release);
     if let Err(error) = &built {
         faults.push(("build", format!("{error:#}")));
     }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     build::{self, Product},
     tools,
+    wasm::Profile,
 };
 
 /// Send requests at a steady rate while Omise fails now and then, and see that nothing is lost
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 
 /// The command.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    build::build(&[Product::Worker, Product::Sandbox])?;
+    build::build(&[Product::Worker, Product::Sandbox], Profile::Release)?;
 
     let seconds = if args.quick { 60 } else { args.seconds };
     let mut command = tools::node_command()?;

@@ -25,6 +25,7 @@ mod step;
 mod test;
 mod texts;
 mod tools;
+mod wasm;
 
 /// Every command that a person or CI runs.
 #[derive(Parser)]

@@ -2,8 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    io::Write as _,
     process::Command,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,24 +25,32 @@ impl Watch {
     }
 }
 
-/// Does `work` and tells what and how long: `  build worker ... 41.2 s`.
+/// The steps that were done, and how long each took.
+static DONE: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
+
+/// Does `work` and says what it is, then how long it took. Steps may run beside each other, so each line stands for itself.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    eprint!("  {what} ... ");
-    // Without a flush a terminal shows the line when the work is over.
-    std::io::stderr().flush().context("cannot write to stderr")?;
+    eprintln!("  {what} ...");
     let watch = Watch::start();
     let result = work();
-    let seconds = watch.elapsed().as_secs_f64();
+    let elapsed = watch.elapsed();
+    let seconds = elapsed.as_secs_f64();
     match result {
-        Ok(_) => eprintln!("{seconds:.1} s"),
-        Err(_) => eprintln!("failed after {seconds:.1} s"),
+        Ok(_) => eprintln!("  {what}: {seconds:.1} s"),
+        Err(_) => eprintln!("  {what}: failed after {seconds:.1} s"),
     }
+    DONE.lock().unwrap_or_else(PoisonError::into_inner).push((what.to_owned(), elapsed));
     result
+}
+
+/// The steps that were done so far, and how long each took.
+pub(crate) fn done() -> Vec<(String, Duration)> {
+    DONE.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Tells that there was nothing to do.
 pub(crate) fn unchanged(what: &str) {
-    eprintln!("  {what}   unchanged");
+    eprintln!("  {what}: unchanged");
 }
 
 /// Runs a command to its end. What it prints is shown only if it fails.

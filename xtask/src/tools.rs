@@ -9,17 +9,17 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
-    root,
+    cargo_target_dir, root,
     stamp::Stamp,
     step::{quietly, step},
 };
 
-const WORKER_BUILD: &str = "0.8.7";
 const CARGO_DENY: &str = "0.20.2";
 
 /// The oldest Node whose npm can install the rest.
@@ -64,22 +64,10 @@ pub(crate) fn wasm_target() -> Result<()> {
     })
 }
 
-/// The wasm-bindgen CLI, of the library's version to the last digit: the two talk in a format that changes with every release.
-pub(crate) fn wasm_bindgen() -> Result<PathBuf> {
-    let lock = fs::read_to_string(root().join("Cargo.lock")).context("cannot read Cargo.lock")?;
-    let version = locked_version(&lock, "wasm-bindgen").context("Cargo.lock names no wasm-bindgen")?;
-    // Without --locked: its lockfile names a pre-release that was withdrawn, and the install fails.
-    cargo_install("wasm-bindgen-cli", version, "wasm-bindgen", &[])
-}
-
-/// The runner of `wasm_bindgen_test`, which comes with the CLI.
-pub(crate) fn wasm_bindgen_test_runner() -> Result<PathBuf> {
-    Ok(wasm_bindgen()?.with_file_name("wasm-bindgen-test-runner"))
-}
-
-/// The build tool of Workers in Rust.
-pub(crate) fn worker_build() -> Result<PathBuf> {
-    cargo_install("worker-build", WORKER_BUILD, "worker-build", &["--locked"])
+/// The runner of `wasm_bindgen_test`: a crate of the workspace, so that its version is that of Cargo.lock.
+pub(crate) fn js_runner() -> Result<PathBuf> {
+    step("build js-runner", || quietly(cargo().args(["build", "--package", "js-runner"])))?;
+    Ok(cargo_target_dir().join("debug/js-runner"))
 }
 
 /// What checks licences, sources and known vulnerabilities of the dependencies.
@@ -92,7 +80,7 @@ pub(crate) fn wasm_opt() -> Result<PathBuf> {
     node_program("wasm-opt")
 }
 
-/// The bundler that worker-build calls.
+/// The bundler of the Workers' JavaScript.
 pub(crate) fn esbuild() -> Result<PathBuf> {
     node_packages()?;
     let file = root().join(format!("node_modules/@esbuild/linux-{}/bin/esbuild", node_arch()?));
@@ -146,6 +134,9 @@ pub(crate) fn npm() -> Result<Command> {
 
 /// Installs the node packages of package-lock.json, again when it changed.
 pub(crate) fn node_packages() -> Result<()> {
+    // Called at any time and by several threads: the first installs, the others wait for it.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let stamp = Stamp {
         // In the folder that it speaks of, so that it goes away with it.
         file: root().join("node_modules/.xtask-stamp"),
@@ -301,13 +292,6 @@ fn version_in(text: &str) -> Option<&str> {
     text.lines().next()?.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// The version of a package in the text of a Cargo.lock.
-fn locked_version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
-    let name = format!("name = \"{package}\"");
-    let mut lines = lock.lines().skip_while(|line| *line != name);
-    lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')
-}
-
 /// Version of the machine's Node, and as it says it.
 fn system_node() -> Result<((u32, u32), String)> {
     let text = quietly(Command::new("node").arg("--version"))
@@ -353,20 +337,11 @@ mod tests {
 
     #[test]
     fn versions_are_read_with_and_without_a_name() {
-        assert_eq!(version_in("wasm-bindgen 0.2.130\n"), Some("0.2.130"));
+        assert_eq!(version_in("cargo-deny 0.20.2\n"), Some("0.20.2"));
         assert_eq!(version_in("0.8.7\n"), Some("0.8.7"));
-        assert_eq!(version_in("wasm-bindgen 0.2.130 (abc 2026-01-01)\n"), Some("0.2.130"));
+        assert_eq!(version_in("cargo-deny 0.20.2 (abc 2026-01-01)\n"), Some("0.20.2"));
         assert_eq!(version_in(""), None);
         assert_eq!(version_in("no version"), None);
-    }
-
-    #[test]
-    fn the_locked_version_is_that_of_the_very_package() {
-        let lock = "[[package]]\nname = \"wasm-bindgen-futures\"\nversion = \"0.4.80\"\n\n\
-                    [[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\nsource = \"x\"\n";
-        assert_eq!(locked_version(lock, "wasm-bindgen"), Some("0.2.130"));
-        assert_eq!(locked_version(lock, "wasm-bindgen-futures"), Some("0.4.80"));
-        assert_eq!(locked_version(lock, "wasm"), None);
     }
 
     #[test]
