@@ -55,6 +55,10 @@ mod api_error;
 mod attributes;
 mod bank;
 mod citizen_id;
+// An outer attribute, so that the paths of the page start at the crate's root.
+#[cfg(any(doc, test))]
+#[cfg_attr(doc, doc = include_str!("../docs/coverage.md"))]
+pub mod coverage;
 pub mod create;
 mod create_request;
 pub mod delete;
