@@ -9,7 +9,7 @@ use omise_linked_accounts::{Issue, IssueCode, Reason};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use worker::{Env, worker_sys};
 
-use crate::{answer::Failure, context::now, trace::Trace};
+use crate::{answer::Failure, context::now, sql::Sql, trace::Trace};
 
 /// A database, for the time of one request.
 pub(crate) struct Db {
@@ -46,8 +46,8 @@ impl Db {
     }
 
     /// A statement; `?1` is the first of the values.
-    pub(crate) fn statement(&self, sql: &str, values: &[JsValue]) -> DbResult<Statement> {
-        let prepared = self.d1.prepare(sql).map_err(broken)?;
+    pub(crate) fn statement(&self, sql: Sql, values: &[JsValue]) -> DbResult<Statement> {
+        let prepared = self.d1.prepare(sql.as_str()).map_err(broken)?;
         Ok(Statement(prepared.bind(values.iter().collect()).map_err(broken)?))
     }
 
@@ -65,7 +65,7 @@ impl Db {
     }
 
     /// Runs one statement; its first row.
-    pub(crate) async fn first(&self, sql: &str, values: &[JsValue]) -> DbResult<Option<Row>> {
+    pub(crate) async fn first(&self, sql: Sql, values: &[JsValue]) -> DbResult<Option<Row>> {
         let row = self.timed(self.statement(sql, values)?.0.first(None)).await?;
         Ok(if row.is_null() { None } else { Some(Row(row)) })
     }

@@ -18,6 +18,7 @@ use crate::{
     answer::{Account, Failure, Shown},
     audit::Entry,
     db::{Db, DbResult, Row, Statement, corrupt, number, optional},
+    sql::{self, Sql},
     trace::Trace,
 };
 
@@ -45,9 +46,6 @@ pub(crate) struct Attempt {
     pub(crate) looked_to: Option<Millis>,
     pub(crate) created_at: Millis,
 }
-
-/// The columns of an [`Attempt`].
-const ATTEMPT: &str = "id, fingerprint, state, link, looked_to, created_at";
 
 /// How far a create has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,9 +77,6 @@ pub(crate) struct Seen {
     pub(crate) owner: Option<String>,
     pub(crate) confirmed_at: Option<Timestamp>,
 }
-
-/// The columns of a [`Seen`].
-const SEEN: &str = "owner, id, status, account, confirmed_at";
 
 impl Seen {
     pub(crate) fn is_pending(&self) -> bool {
@@ -122,13 +117,13 @@ impl Ledger {
         Ok(Self { db: Db::open(env, trace.clone())?, trace, actor })
     }
 
-    /// Asks for nothing of every table, so that a migration that is missing is noticed: for the column that came last.
+    /// Selects the newest column of each table (no rows), so that a missing migration fails here.
     pub(crate) async fn check(&self) -> DbResult<()> {
         self.run(vec![
-            self.db.statement("SELECT looked_to FROM attempts LIMIT 0", &[])?,
-            self.db.statement("SELECT type FROM links LIMIT 0", &[])?,
-            self.db.statement("SELECT id FROM events LIMIT 0", &[])?,
-            self.db.statement("SELECT id FROM audit LIMIT 0", &[])?,
+            self.db.statement(sql::CHECK_ATTEMPTS, &[])?,
+            self.db.statement(sql::CHECK_LINKS, &[])?,
+            self.db.statement(sql::CHECK_EVENTS, &[])?,
+            self.db.statement(sql::CHECK_AUDIT, &[])?,
         ])
         .await
     }
@@ -138,27 +133,25 @@ impl Ledger {
     ///
     /// One transaction, so of two at once one begins.
     pub(crate) async fn begin(&self, new: &NewAttempt<'_>) -> DbResult<Begun> {
-        let room = format!("(SELECT count(*) FROM attempts WHERE owner = ?1 AND open = 1) < {MAX_OPEN}");
         let (owner, key, of_type) =
             (JsValue::from(new.owner), new.idempotency_key.into(), new.account_type.as_str().into());
+        let most = number(MAX_OPEN.into());
         let mut statements = Vec::new();
         if new.replace_pending {
-            let demote = format!(
-                "UPDATE attempts SET current = 0 WHERE owner = ?1 AND type = ?2 AND current = 1 AND {room}
-                 AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = ?1 AND idempotency_key = ?3)"
-            );
-            statements
-                .push(self.db.statement(&demote, &[owner.clone(), JsValue::clone(&of_type), JsValue::clone(&key)])?);
+            let values = [owner.clone(), JsValue::clone(&of_type), JsValue::clone(&key), most.clone()];
+            statements.push(self.db.statement(sql::DEMOTE, &values)?);
         }
-        let insert = format!(
-            "INSERT INTO attempts
-               (id, owner, idempotency_key, fingerprint, type, state, open, current, link_state_hash, looked_at, created_at)
-             SELECT ?2, ?1, ?3, ?4, ?5, 'in_flight', 1, 1, ?6, 0, ?7 WHERE {room}
-             ON CONFLICT DO NOTHING RETURNING id"
-        );
-        let values =
-            [owner, new.id.into(), key, new.fingerprint.into(), of_type, hash(new.link_state).into(), number(new.now)];
-        statements.push(self.db.statement(&insert, &values)?);
+        let values = [
+            owner,
+            new.id.into(),
+            key,
+            new.fingerprint.into(),
+            of_type,
+            hash(new.link_state).into(),
+            number(new.now),
+            most,
+        ];
+        statements.push(self.db.statement(sql::BEGIN, &values)?);
         let started = self.db.batch(statements).await?.pop().is_some_and(|rows| !rows.is_empty());
         if started {
             return Ok(Begun::Started);
@@ -170,43 +163,35 @@ impl Ledger {
         if new.replace_pending {
             return Ok(Begun::TooMany);
         }
-        let current = format!("SELECT {ATTEMPT} FROM attempts WHERE owner = ?1 AND type = ?2 AND current = 1");
-        let current = self.db.first(&current, &[new.owner.into(), new.account_type.as_str().into()]).await?;
+        let current =
+            self.db.first(sql::CURRENT_ATTEMPT, &[new.owner.into(), new.account_type.as_str().into()]).await?;
         Ok(current.map(|row| attempt(&row)).transpose()?.map_or(Begun::TooMany, Begun::Pending))
     }
 
     async fn attempt_by_key(&self, owner: &str, key: &str) -> DbResult<Option<Attempt>> {
-        let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE owner = ?1 AND idempotency_key = ?2");
-        self.db.first(&sql, &[owner.into(), key.into()]).await?.map(|row| attempt(&row)).transpose()
+        self.db.first(sql::ATTEMPT_BY_KEY, &[owner.into(), key.into()]).await?.map(|row| attempt(&row)).transpose()
     }
 
     /// Omise refused: the attempt made nothing, and its key is free again.
     pub(crate) async fn forget(&self, attempt: &str) -> DbResult<()> {
         self.trace.ledger("forgotten");
-        let sql = "DELETE FROM attempts WHERE id = ?1 AND state <> 'linked'";
-        self.run(vec![self.db.statement(sql, &[attempt.into()])?]).await
+        self.run(vec![self.db.statement(sql::FORGET, &[attempt.into()])?]).await
     }
 
     /// Omise's answer is not known: the attempt is in doubt.
     pub(crate) async fn doubt(&self, attempt: &str) -> DbResult<()> {
         self.trace.ledger("in_doubt");
-        let sql = "UPDATE attempts SET state = 'unknown' WHERE id = ?1 AND state = 'in_flight'";
-        self.run(vec![self.db.statement(sql, &[attempt.into()])?]).await
+        self.run(vec![self.db.statement(sql::DOUBT, &[attempt.into()])?]).await
     }
 
     /// Omise knows of nothing, long after it was asked: the attempt is over, though an orphan may still be adopted.
     pub(crate) async fn abandon(&self, attempt: &str, now: Millis) -> DbResult<()> {
         self.trace.ledger("abandoned");
-        let entry = "INSERT INTO audit (at, request_id, actor, action, outcome)
-                     SELECT ?2, ?3, ?4, 'abandon', 'ok' FROM attempts
-                     WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
         let request_id = self.trace.request_id.as_str().into();
         let values = [attempt.into(), number(now), request_id, optional(self.actor.as_deref())];
-        let entry = self.db.statement(entry, &values)?;
+        let entry = self.db.statement(sql::ABANDON_AUDIT, &values)?;
         // an orphan is looked for from where it most likely is
-        let update = "UPDATE attempts SET state = 'abandoned', open = 0, current = 0, looked_to = NULL
-                      WHERE id = ?1 AND state IN ('in_flight', 'unknown')";
-        self.run(vec![entry, self.db.statement(update, &[attempt.into()])?]).await
+        self.run(vec![entry, self.db.statement(sql::ABANDON, &[attempt.into()])?]).await
     }
 
     /// The attempt made this account, as a reading that began at `read_at` says.
@@ -228,13 +213,8 @@ impl Ledger {
         let (account_type, created_at) = (JsValue::from(account.account_type.as_str()), account.created_at);
         let account = Account::of(account);
         let id = account.id.as_str();
-        let insert = "INSERT INTO links
-                        (id, owner, attempt, type, status, account, read_at, link_state_hash, created_at)
-                      SELECT ?2, owner, id, ?3, ?4, ?5, ?6, link_state_hash, ?7
-                      FROM attempts WHERE id = ?1 AND state <> 'linked'
-                      ON CONFLICT DO NOTHING";
         let insert = self.db.statement(
-            insert,
+            sql::LINK,
             &[
                 attempt.into(),
                 id.into(),
@@ -245,11 +225,8 @@ impl Ledger {
                 first_millis(created_at),
             ],
         )?;
-        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
-                     SELECT ?3, ?4, ?5, ?6, ?2, ?7 FROM attempts WHERE id = ?1 AND state <> 'linked'
-                       AND EXISTS (SELECT 1 FROM links WHERE links.id = ?2 AND attempt = ?1)";
         let entry = self.db.statement(
-            entry,
+            sql::LINK_AUDIT,
             &[
                 attempt.into(),
                 id.into(),
@@ -260,16 +237,12 @@ impl Ledger {
                 account.status.as_str().into(),
             ],
         )?;
-        let update = "UPDATE attempts SET state = 'linked', link = ?2, open = ?3, current = min(current, ?3)
-                      WHERE id = ?1 AND state <> 'linked'
-                        AND EXISTS (SELECT 1 FROM links WHERE links.id = ?2 AND attempt = ?1)
-                      RETURNING link";
         let open = number(u64::from(account.status == Status::Pending));
-        let update = self.db.statement(update, &[attempt.into(), id.into(), open])?;
+        let update = self.db.statement(sql::LINK_ATTEMPT, &[attempt.into(), id.into(), open])?;
         let rows = self.db.batch(vec![insert, entry, update]).await?.pop().unwrap_or_default();
         let row = match rows.into_iter().next() {
             // another may have linked it before
-            None => self.db.first("SELECT link FROM attempts WHERE id = ?1", &[attempt.into()]).await?,
+            None => self.db.first(sql::LINK_OF_ATTEMPT, &[attempt.into()]).await?,
             linked => linked,
         };
         let linked = row.map(|row| row.optional_text("link")).transpose()?.flatten();
@@ -282,53 +255,41 @@ impl Ledger {
 
     /// The link of this id, whoever owns it.
     pub(crate) async fn find(&self, id: &LinkedAccountId) -> DbResult<Option<Link>> {
-        let sql = "SELECT owner, status, read_at, confirmed_at FROM links WHERE id = ?1";
-        self.db.first(sql, &[id.as_str().into()]).await?.map(|row| link(&row)).transpose()
+        self.db.first(sql::FIND, &[id.as_str().into()]).await?.map(|row| link(&row)).transpose()
     }
 
     /// The account of a link, as it was last read.
     pub(crate) async fn last(&self, id: &LinkedAccountId) -> DbResult<Option<Seen>> {
-        let sql = format!("SELECT {SEEN} FROM links WHERE id = ?1");
-        self.db.first(&sql, &[id.as_str().into()]).await?.map(|row| seen(&row)).transpose()
+        self.db.first(sql::LAST, &[id.as_str().into()]).await?.map(|row| seen(&row)).transpose()
     }
 
     /// The owner's attempts that stand in the way of new ones.
     pub(crate) async fn open_attempts(&self, owner: &str) -> DbResult<Vec<Attempt>> {
-        let sql = format!("SELECT {ATTEMPT} FROM attempts WHERE owner = ?1 AND open = 1");
-        self.db.all(self.db.statement(&sql, &[owner.into()])?).await?.iter().map(attempt).collect()
+        self.db.all(self.db.statement(sql::OPEN_ATTEMPTS, &[owner.into()])?).await?.iter().map(attempt).collect()
     }
 
     /// Attempts since `since` of which something may still become known, those first that were not looked at for longest.
     pub(crate) async fn unsettled(&self, since: Millis, limit: u32) -> DbResult<Vec<Attempt>> {
-        let sql = format!(
-            "SELECT {ATTEMPT} FROM attempts WHERE created_at > ?1 AND (state <> 'linked' OR open = 1)
-             ORDER BY looked_at, created_at LIMIT {limit}"
-        );
-        self.db.all(self.db.statement(&sql, &[number(since)])?).await?.iter().map(attempt).collect()
+        let values = [number(since), number(limit.into())];
+        self.db.all(self.db.statement(sql::UNSETTLED, &values)?).await?.iter().map(attempt).collect()
     }
 
     /// Remembers that these attempts were looked at.
     pub(crate) async fn looked(&self, attempts: &[String], now: Millis) -> DbResult<()> {
-        let sql = "UPDATE attempts SET looked_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))";
         let ids = serde_json::to_string(attempts).map_err(|_| corrupt("attempts.id"))?;
-        self.run(vec![self.db.statement(sql, &[ids.into(), number(now)])?]).await
+        self.run(vec![self.db.statement(sql::LOOKED, &[ids.into(), number(now)])?]).await
     }
 
     /// Remembers up to when Omise's accounts were looked through for an attempt.
     pub(crate) async fn looked_to(&self, attempt: &str, at: Timestamp) -> DbResult<()> {
-        let sql = "UPDATE attempts SET looked_to = ?2 WHERE id = ?1";
-        self.run(vec![self.db.statement(sql, &[attempt.into(), first_millis(at)])?]).await
+        self.run(vec![self.db.statement(sql::LOOKED_TO, &[attempt.into(), first_millis(at)])?]).await
     }
 
     /// Drops the keys of attempts, and the events, from before `before`: a thousand of each, as Cloudflare advises, since D1 does
     /// one thing at a time.
     pub(crate) async fn prune(&self, before: Millis) -> DbResult<()> {
-        let attempts = "DELETE FROM attempts WHERE id IN
-                          (SELECT id FROM attempts WHERE created_at < ?1 ORDER BY created_at LIMIT 1000)";
-        let attempts = self.db.statement(attempts, &[number(before)])?;
-        let events = "DELETE FROM events WHERE id IN
-                        (SELECT id FROM events WHERE seen_at < ?1 ORDER BY seen_at LIMIT 1000)";
-        let events = self.db.statement(events, &[number(before)])?;
+        let attempts = self.db.statement(sql::PRUNE_ATTEMPTS, &[number(before)])?;
+        let events = self.db.statement(sql::PRUNE_EVENTS, &[number(before)])?;
         self.run(vec![attempts, events]).await
     }
 
@@ -343,13 +304,11 @@ impl Ledger {
         event: Option<&str>,
     ) -> DbResult<()> {
         self.trace.ledger(action);
-        let entry = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
-                     SELECT ?2, ?3, ?4, ?5, id, status FROM links WHERE id = ?1 AND read_at = ?2";
         let request_id = self.trace.request_id.as_str().into();
         let actor = optional(self.actor.as_deref());
         let values = [account.id.as_str().into(), number(read_at), request_id, actor, action.into()];
         let mut statements = self.reading(account, read_at)?;
-        statements.push(self.db.statement(entry, &values)?);
+        statements.push(self.db.statement(sql::RECORD_AUDIT, &values)?);
         if let Some(event) = event {
             statements.push(self.seen(event, read_at)?);
         }
@@ -374,31 +333,20 @@ impl Ledger {
     /// may have written in between.
     fn reading(&self, account: &Account, read_at: Millis) -> DbResult<Vec<Statement>> {
         let id = JsValue::from(account.id.as_str());
-        let update = "UPDATE links SET status = ?2, account = ?3, read_at = ?4
-                      WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'";
         let values = [id.clone(), account.status.as_str().into(), account.json.as_str().into(), number(read_at)];
-        let update = self.db.statement(update, &values)?;
-        let close = "UPDATE attempts SET open = 0, current = 0
-                     WHERE id = (SELECT attempt FROM links WHERE id = ?1 AND status <> 'pending') AND open = 1";
-        Ok(vec![update, self.db.statement(close, &[id])?])
+        let update = self.db.statement(sql::RECORD, &values)?;
+        Ok(vec![update, self.db.statement(sql::RECORD_CLOSE, &[id])?])
     }
 
     /// Confirms the owner's link that this return belongs to, once and unless it was deleted; `None` where it is nobody's or
     /// somebody else's.
     pub(crate) async fn confirm(&self, owner: &str, state: &LinkState, now: Millis) -> DbResult<Option<Seen>> {
-        const OPEN: &str = "link_state_hash = ?1 AND owner = ?2 AND confirmed_at IS NULL AND status <> 'deleted'";
         let key: [JsValue; 2] = [hash(state).into(), owner.into()];
         let [hash, owner] = &key;
         let (now, request_id) = (number(now), JsValue::from(self.trace.request_id.as_str()));
-        let entry = format!(
-            "INSERT INTO audit (at, request_id, actor, action, link, outcome)
-             SELECT ?3, ?4, ?2, 'confirm', id, 'ok' FROM links WHERE {OPEN}"
-        );
-        let entry = self.db.statement(&entry, &[hash.clone(), owner.clone(), now.clone(), request_id])?;
-        let update = format!("UPDATE links SET confirmed_at = ?3 WHERE {OPEN} RETURNING id");
-        let update = self.db.statement(&update, &[hash.clone(), owner.clone(), now])?;
-        let find = format!("SELECT {SEEN} FROM links WHERE link_state_hash = ?1 AND owner = ?2");
-        let mut results = self.db.batch(vec![entry, update, self.db.statement(&find, &key)?]).await?;
+        let entry = self.db.statement(sql::CONFIRM_AUDIT, &[hash.clone(), owner.clone(), now.clone(), request_id])?;
+        let update = self.db.statement(sql::CONFIRM, &[hash.clone(), owner.clone(), now])?;
+        let mut results = self.db.batch(vec![entry, update, self.db.statement(sql::CONFIRMED, &key)?]).await?;
         let found = results.pop().unwrap_or_default();
         if results.pop().is_some_and(|confirmed| !confirmed.is_empty()) {
             self.trace.ledger("confirm");
@@ -409,8 +357,6 @@ impl Ledger {
     /// A part of the owner's accounts, as last read, and how many there are in all.
     pub(crate) async fn list(&self, owner: &str, request: &ListRequest) -> DbResult<(Vec<Shown>, u64)> {
         let ListParams { limit, offset, order, from, to } = request.params;
-        let matches = "owner = ?1 AND created_at BETWEEN ?2 AND ?3
-                       AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR type = ?5)";
         let values = [
             owner.into(),
             from.map_or(number(0), first_millis),
@@ -418,16 +364,12 @@ impl Ledger {
             optional(request.status.as_ref().map(Status::as_str)),
             optional(request.account_type.as_ref().map(AccountType::as_str)),
         ];
-        self.page(matches, &values, order, limit, u64::from(offset)).await
+        let page = ordered(order, sql::LIST_OLDEST_FIRST, sql::LIST_NEWEST_FIRST);
+        self.page(page, sql::LIST_COUNT, &values, limit, u64::from(offset)).await
     }
 
     /// A page of those of the owner's accounts that are looked for, as last read, and how many there are in all.
     pub(crate) async fn search(&self, owner: &str, params: &SearchParams) -> DbResult<(Vec<Shown>, u64)> {
-        // words are found as SQLite's lower() folds: A to Z alone
-        let matches = "owner = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)
-                       AND (?4 IS NULL OR date(created_at / 1000, 'unixepoch') BETWEEN ?4 AND ?5)
-                       AND (instr(id, ?6) OR instr(coalesce(account ->> '$.last_digits', ''), ?6)
-                         OR EXISTS (SELECT 1 FROM json_each(account, '$.metadata') WHERE instr(lower(value), ?6)))";
         let (first, last) = params.filters.created.as_ref().map(Created::days).unzip();
         let values = [
             owner.into(),
@@ -438,30 +380,25 @@ impl Ledger {
             params.query.to_ascii_lowercase().into(),
         ];
         let offset = u64::from(params.page.saturating_sub(1)) * u64::from(params.per_page);
-        self.page(matches, &values, params.order, params.per_page, offset).await
+        let page = ordered(params.order, sql::SEARCH_OLDEST_FIRST, sql::SEARCH_NEWEST_FIRST);
+        self.page(page, sql::SEARCH_COUNT, &values, params.per_page, offset).await
     }
 
     async fn page(
         &self,
-        matches: &str,
+        page: Sql,
+        count: Sql,
         values: &[JsValue],
-        order: Order,
         limit: u32,
         offset: u64,
     ) -> DbResult<(Vec<Shown>, u64)> {
-        let direction = direction(order);
-        let count = format!("SELECT count(*) AS total FROM links WHERE {matches}");
-        // one statement: SQLite counts once, and not for every row
-        let page = format!(
-            "SELECT {SEEN}, ({count}) AS total FROM links WHERE {matches}
-             ORDER BY created_at {direction}, id {direction} LIMIT {limit} OFFSET {offset}"
-        );
-        let rows = self.db.all(self.db.statement(&page, values)?).await?;
+        let part = [values, &[number(limit.into()), number(offset)]].concat();
+        let rows = self.db.all(self.db.statement(page, &part)?).await?;
         let total = match rows.first() {
             Some(row) => row.number("total")?,
             None if offset == 0 => 0,
             // past the end
-            None => total(self.db.first(&count, values).await?)?,
+            None => total(self.db.first(count, values).await?)?,
         };
         let accounts: DbResult<_> = rows.iter().map(|row| seen(row)?.shown()).collect();
         Ok((accounts?, total))
@@ -471,15 +408,13 @@ impl Ledger {
     pub(crate) async fn confirmations(&self, accounts: &[LinkedAccount]) -> DbResult<Vec<(String, Timestamp)>> {
         let ids: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
         let ids = serde_json::to_string(&ids).map_err(|_| corrupt("links.id"))?;
-        let sql = "SELECT id, confirmed_at FROM links
-                   WHERE id IN (SELECT value FROM json_each(?1)) AND confirmed_at IS NOT NULL";
-        let rows = self.db.all(self.db.statement(sql, &[ids.into()])?).await?;
+        let rows = self.db.all(self.db.statement(sql::CONFIRMATIONS, &[ids.into()])?).await?;
         rows.iter().map(|row| Ok((row.text("id")?, timestamp(row.number("confirmed_at")?)?))).collect()
     }
 
     /// Whether a webhook's event was dealt with before.
     pub(crate) async fn has_seen(&self, event: &str) -> DbResult<bool> {
-        Ok(self.db.first("SELECT 1 AS seen FROM events WHERE id = ?1", &[event.into()]).await?.is_some())
+        Ok(self.db.first(sql::EVENT_SEEN, &[event.into()]).await?.is_some())
     }
 
     /// Remembers an event that changed nothing.
@@ -495,10 +430,7 @@ impl Ledger {
     }
 
     fn seen(&self, event: &str, now: Millis) -> DbResult<Statement> {
-        self.db.statement(
-            "INSERT INTO events (id, seen_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            &[event.into(), number(now)],
-        )
+        self.db.statement(sql::EVENT, &[event.into(), number(now)])
     }
 
     /// Adds one row to the audit.
@@ -508,26 +440,21 @@ impl Ledger {
 
     /// A part of the audit, and how many rows there are in all.
     pub(crate) async fn audited(&self, params: &ListParams) -> DbResult<(Vec<Row>, u64)> {
-        let direction = direction(params.order);
         let values = [params.from.map_or(number(0), first_millis), params.to.map_or(END_OF_TIME.into(), last_millis)];
-        let page = format!(
-            "SELECT id, at, request_id, actor, action, link, outcome FROM audit WHERE at BETWEEN ?1 AND ?2
-             ORDER BY at {direction}, id {direction} LIMIT {} OFFSET {}",
-            params.limit, params.offset
-        );
-        let rows = self.db.all(self.db.statement(&page, &values)?).await?;
+        let page = ordered(params.order, sql::AUDITED_OLDEST_FIRST, sql::AUDITED_NEWEST_FIRST);
+        let part = [&values[..], &[number(params.limit.into()), number(params.offset.into())]].concat();
+        let rows = self.db.all(self.db.statement(page, &part)?).await?;
         let total = if params.from.is_some() || params.to.is_some() {
-            self.db.first("SELECT count(*) AS total FROM audit WHERE at BETWEEN ?1 AND ?2", &values).await?
+            self.db.first(sql::AUDITED_COUNT, &values).await?
         } else {
-            // of all: ids count up from one, and nothing is ever deleted, so the last one is their number
-            self.db.first("SELECT coalesce(max(id), 0) AS total FROM audit", &[]).await?
+            self.db.first(sql::AUDITED_COUNT_OF_ALL, &[]).await?
         };
         Ok((rows, self::total(total)?))
     }
 
     fn entry(&self, entry: &Entry<'_>) -> DbResult<Statement> {
         self.db.statement(
-            "INSERT INTO audit (at, request_id, actor, action, link, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            sql::AUDIT,
             &[
                 number(entry.at),
                 self.trace.request_id.as_str().into(),
@@ -589,10 +516,10 @@ fn total(row: Option<Row>) -> DbResult<u64> {
     row.ok_or_else(|| corrupt("total"))?.number("total")
 }
 
-const fn direction(order: Order) -> &'static str {
+const fn ordered(order: Order, oldest_first: Sql, newest_first: Sql) -> Sql {
     match order {
-        Order::Chronological => "ASC",
-        Order::ReverseChronological => "DESC",
+        Order::Chronological => oldest_first,
+        Order::ReverseChronological => newest_first,
     }
 }
 

@@ -32,6 +32,7 @@ mod session;
 mod settings;
 mod settle;
 mod shared;
+mod sql;
 mod trace;
 mod upstream;
 mod webhook;
