@@ -165,19 +165,30 @@ pub(crate) fn respond(
     trace: &Trace,
     cors: Option<&str>,
 ) -> worker::Result<Response> {
+    let (status, headers, body) = parts(outcome, &trace.request_id, &trace.server_timing(), cors)?;
+    Ok(platform::respond(status, headers.as_str(), body.as_deref())?)
+}
+
+/// Status, headers and body of the response.
+pub(crate) fn parts<'a>(
+    outcome: &'a Result<Success, Failure>,
+    request_id: &str,
+    server_timing: &str,
+    cors: Option<&str>,
+) -> serde_json::Result<(u16, Lines, Option<Cow<'a, str>>)> {
     let mut headers = Lines::default();
     headers.add("Cache-Control", "no-store");
     headers.add("Referrer-Policy", "no-referrer");
-    headers.add("Server-Timing", &trace.server_timing());
+    headers.add("Server-Timing", server_timing);
     headers.add("Vary", "Origin");
     headers.add("X-Content-Type-Options", "nosniff");
-    headers.add("X-Request-Id", &trace.request_id);
+    headers.add("X-Request-Id", request_id);
     if let Some(origin) = cors {
         headers.add("Access-Control-Allow-Origin", origin);
         // Cloudflare adds the date: clients measure against it rather than by their own clock
         headers.add("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, Idempotent-Replayed, Date");
     }
-    match outcome {
+    let (status, body) = match outcome {
         Ok(Success::Preflight) => {
             if cors.is_some() {
                 headers.add("Access-Control-Allow-Methods", "GET, POST, DELETE");
@@ -185,17 +196,17 @@ pub(crate) fn respond(
                 // Chromium holds a preflight no longer than two hours
                 headers.add("Access-Control-Max-Age", "7200");
             }
-            Ok(platform::respond(204, headers.as_str(), None)?)
+            return Ok((204, headers, None));
         }
-        Ok(Success::Body(body)) => json(200, headers, body),
+        Ok(Success::Body(body)) => (200, Cow::Borrowed(body.as_ref())),
         Ok(Success::Account { account, replayed }) => {
             if *replayed {
                 headers.add("Idempotent-Replayed", "true");
             }
-            json(200, headers, account.0.get())
+            (200, Cow::Borrowed(account.0.get()))
         }
         Err(failure) => {
-            let mut body = ErrorAnswer::new(failure.reason, &trace.request_id);
+            let mut body = ErrorAnswer::new(failure.reason, request_id);
             if let Some(more) = &failure.more {
                 if let Some(seconds) = more.retry_after {
                     headers.add("Retry-After", &seconds.to_string());
@@ -210,12 +221,9 @@ pub(crate) fn respond(
                 headers.add("WWW-Authenticate", "Bearer");
             }
             // a reason of the browser's has no status, and never comes from here
-            json(failure.reason.http_status().unwrap_or(500), headers, &serde_json::to_string(&body)?)
+            (failure.reason.http_status().unwrap_or(500), serde_json::to_string(&body)?.into())
         }
-    }
-}
-
-fn json(status: u16, mut headers: Lines, body: &str) -> worker::Result<Response> {
+    };
     headers.add("Content-Type", "application/json; charset=utf-8");
-    Ok(platform::respond(status, headers.as_str(), Some(body))?)
+    Ok((status, headers, Some(body)))
 }

@@ -77,7 +77,7 @@ impl Request {
     }
 }
 
-fn is_idempotency_key(text: &str) -> bool {
+pub(crate) fn is_idempotency_key(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
