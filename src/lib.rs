@@ -63,6 +63,8 @@ pub mod create;
 mod create_request;
 pub mod delete;
 mod error_answer;
+#[cfg(test)]
+mod facts;
 mod id;
 mod issue;
 mod json;

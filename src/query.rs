@@ -26,6 +26,8 @@ impl<'a> Query<'a> {
 
     /// The value of `name`; a repeated name is an issue, and an empty value counts as none.
     pub(crate) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        #[cfg(test)]
+        crate::facts::take(name);
         let mut found = None;
         let mut count = 0;
         self.pairs.retain(|(n, value)| {
