@@ -13,6 +13,8 @@ mod create;
 mod cron;
 mod db;
 mod delete;
+#[cfg(test)]
+mod facts;
 #[cfg(feature = "fault")]
 mod fault;
 mod fetch;
