@@ -47,6 +47,8 @@ mod control_webhook;
 mod delivery;
 mod dump;
 mod event;
+#[cfg(test)]
+mod facts;
 mod failure;
 mod failure_code;
 mod fault;

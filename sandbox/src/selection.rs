@@ -84,7 +84,6 @@ mod tests {
     use omise_linked_accounts::{list, search};
 
     use super::*;
-    use crate::store::LAPSE_ALL;
 
     const NOW: &str = "2024-06-03T04:11:14Z";
 
@@ -94,32 +93,6 @@ mod tests {
 
     fn search(query: &str) -> Selection {
         Selection::search(&search::decode_request(query).unwrap())
-    }
-
-    /// `tests/sandbox/plans.spec.ts` asks D1 how it would go about the statements of the file.
-    #[test]
-    fn the_statements_whose_plans_are_checked() {
-        let selections = [
-            list(""),
-            list("from=2024-06-03T00:00:00Z"),
-            list("order=reverse_chronological"),
-            search(""),
-            search("order=reverse_chronological"),
-            search("filters[created]=2024-06-03"),
-            search("filters[status]=pending"),
-            search("filters[type]=direct_debit_scb&order=reverse_chronological"),
-            search("filters[type]=direct_debit_scb&filters[status]=pending&filters[created]=2024-06-03&query=x"),
-            search("query=x"),
-        ];
-        let mut statements = vec![LAPSE_ALL.to_owned()];
-        for statement in selections.iter().flat_map(|selection| [selection.count(), selection.part()]) {
-            if !statements.contains(&statement) {
-                statements.push(statement);
-            }
-        }
-        let found = statements.join(";\n") + ";\n";
-        let expected = include_str!("../../tests/sandbox/statements.sql");
-        assert!(found == expected, "tests/sandbox/statements.sql should be:\n{found}");
     }
 
     #[test]

@@ -1,15 +1,13 @@
 // How the database goes about lists and searches: by an index wherever one can serve, and without sorting.
 
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { facts } from "../support/facts.ts";
 import { sandbox } from "./sandbox.ts";
 
 const { db } = await sandbox();
 
-// A unit test of the sandbox's holds the file against the statements that it makes.
-const file = readFileSync(new URL("statements.sql", import.meta.url), "utf8");
-const statements = file.split("\n").filter((line) => line !== "");
+const { statements } = facts("sandbox");
 
 /** What statements do by the condition that they begin with; those without one go through all, in order. */
 const PLANS: [RegExp, RegExp][] = [
