@@ -2,13 +2,12 @@
 
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
+import { facts } from "../support/facts.ts";
 import {
   assertContract,
-  DOCUMENT_URL,
   document,
   find,
   operations,
@@ -32,25 +31,13 @@ before(async () => {
 });
 after(() => stack?.dispose());
 
-/** A file of the project. */
-const source = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const core = facts("core");
+const worker = facts("worker");
 
-/** The first group of every match. */
-const groups = (text: string, pattern: RegExp) =>
-  [...text.matchAll(pattern)].map((match) => String(match[1]));
-
-const snakeCase = (name: string) => name.replace(/\B[A-Z]/g, "_$&").toLowerCase();
-
-/** Every reason that can leave the Worker, and its status. */
-function coreReasons(): Map<string, string> {
-  const [, row = ""] = /const fn row\(self\)([\s\S]*?)\n {4}}\n/.exec(source("src/reason.rs")) ?? [];
-  const rows = [...row.matchAll(/\(\s*"([a-z_]+)",\s*(\d+),/g)].map(
-    ([, name, status]) => [String(name), String(status)] as const,
-  );
-  const count = /ALL: \[Self; (\d+)\]/.exec(source("src/reason.rs"))?.[1];
-  assert.equal(String(rows.length), count, "the table is read as a whole");
-  return new Map(rows.filter(([, status]) => status !== "0"));
-}
+/** Every reason that the Worker answers with, and its status. */
+const STATUSES = new Map(
+  core.reasons.flatMap(({ name, status }) => (status === null ? [] : [[name, String(status)]])),
+);
 
 /** A request, and how it was answered. */
 interface Exchange {
@@ -148,10 +135,13 @@ test("the document is valid OpenAPI 3.1, of the workspace's version, and has not
   const { valid, errors } = await openapi.validate(structuredClone(document));
   assert.ok(valid, JSON.stringify(errors));
   assert.equal(openapi.version, "3.1");
-  const version = /\[workspace\.package\]\nversion = "([^"]+)"/.exec(source("Cargo.toml"))?.[1];
-  assert.equal(document.info.version, version);
+  assert.equal(document.info.version, core.version);
 
-  const references = new Set(groups(readFileSync(DOCUMENT_URL, "utf8"), /"\$ref": "([^"]+)"/g));
+  const references = new Set<string>();
+  JSON.stringify(document, (name, value) => {
+    if (name === "$ref") references.add(value);
+    return value;
+  });
   for (const $ref of references) resolve({ $ref });
   for (const [kind, components] of Object.entries(document.components)) {
     if (kind === "securitySchemes") continue;
@@ -182,37 +172,24 @@ test("GET /openapi.json serves it", async () => {
 });
 
 test("it has the routes and methods that the Worker has", async () => {
-  const [, table = ""] =
-    /let found = match ([\s\S]*?)_ => return None,/.exec(source("worker/src/route.rs")) ?? [];
-  const arms = [
-    ...table.matchAll(/\("([^"]+)", (?:None|Some\((?:"([^"]+)"|(\w+))\)), None\).* => .*Self::\w/g),
-  ];
-  assert.equal(arms.length, table.match(/ => /g)?.length, "an arm that is not known here");
-  const routes = arms.map(([, first, fixed, parameter]) =>
-    [`/${first}`, fixed, parameter && `{${parameter}}`].filter(Boolean).join("/"),
-  );
-  assert.deepEqual(Object.keys(document.paths).sort(), routes.sort());
-  for (const path of routes) {
+  assert.deepEqual(Object.keys(document.paths).sort(), worker.routes.map(({ path }) => path).sort());
+  for (const { path, methods } of worker.routes) {
     const answer = await customer().fetch("PATCH", path);
     assertError(answer, 405, "method_not_allowed");
-    const methods = operations().filter((each) => each.path === path);
-    assert.deepEqual(
-      answer.headers.get("Allow")?.split(", ").sort(),
-      [...methods.map(({ method }) => method), "OPTIONS"].sort(),
-      path,
-    );
+    assert.deepEqual(answer.headers.get("Allow")?.split(", ").sort(), methods, path);
+    const documented = operations().filter((each) => each.path === path);
+    assert.deepEqual([...documented.map(({ method }) => method), "OPTIONS"].sort(), methods, path);
   }
 });
 
 test("its words are those of the core, each under its own status", () => {
-  const core = coreReasons();
   const { code, reason } = document.components.schemas.Error.properties;
-  assert.deepEqual([...(reason?.enum ?? [])].sort(), [...core.keys()].sort());
+  assert.deepEqual([...(reason?.enum ?? [])].sort(), [...STATUSES.keys()].sort());
 
   const used = new Set<string>();
   const check = (where: string, status: string, reasons: string[]) => {
     for (const each of reasons) {
-      assert.equal(core.get(each), status, `${where}: ${each}`);
+      assert.equal(STATUSES.get(each), status, `${where}: ${each}`);
       used.add(each);
     }
   };
@@ -234,13 +211,38 @@ test("its words are those of the core, each under its own status", () => {
     const { "x-reasons": reasons = [] } = response;
     for (const each of reasons) assert.ok(used.has(each), `${name}: no operation has ${each}`);
   }
-  assert.deepEqual([...used].sort(), [...core.keys()].sort(), "every reason is some operation's");
+  assert.deepEqual([...used].sort(), [...STATUSES.keys()].sort(), "every reason is some operation's");
 
-  const codes = groups(source("src/reason.rs"), /=> ErrorCode::(\w+),/g).map(snakeCase);
+  const codes = core.reasons.map(({ code }) => code);
   assert.deepEqual(code?.enum, [...new Set(codes)].sort());
-  const [, table = ""] = /impl IssueCode \{([\s\S]*?)\n}/.exec(source("src/issue.rs")) ?? [];
-  const issues = document.components.schemas.Issue.properties.code?.enum;
-  assert.deepEqual(issues, groups(table, /=> "(\w+)"/g));
+  assert.deepEqual(document.components.schemas.Issue.properties.code?.enum, core.issue_codes);
+});
+
+test("its limits are those of the core and the Worker", () => {
+  const { limits } = core;
+  const component = (path: string) => resolve<Schema>({ $ref: `#/components/${path}` });
+  assert.equal(component("schemas/Create/properties/return_uri").maxLength, limits.return_uri_bytes);
+  assert.equal(component("schemas/Account/properties/id").maxLength, limits.id_bytes);
+  assert.equal(component("schemas/Error/properties/issues").maxItems, limits.issues);
+  assert.equal(component("parameters/Limit/schema").maximum, limits.list_limit);
+  assert.equal(component("parameters/Offset/schema").maximum, limits.list_offset);
+  const schema = (method: string, path: string, wanted: string) => {
+    const parameters = find(method, path)?.parameters?.map((parameter) => resolve(parameter));
+    return parameters?.find(({ name }) => name === wanted)?.schema ?? assert.fail(wanted);
+  };
+  const search = (name: string) => schema("GET", "/linked_accounts/search", name);
+  assert.equal(search("query").maxLength, limits.search_query_characters);
+  assert.equal(search("page").maximum, limits.search_page);
+  assert.equal(search("per_page").maximum, limits.search_per_page);
+
+  const validate = validator(schema("POST", "/linked_accounts", "Idempotency-Key"));
+  const { min_length, max_length, characters } = worker.idempotency_key;
+  for (const length of [min_length, max_length]) assert.ok(validate("k".repeat(length)));
+  for (const length of [min_length - 1, max_length + 1]) assert.ok(!validate("k".repeat(length)));
+  for (let code = 0; code < 256; code++) {
+    const character = String.fromCharCode(code);
+    assert.equal(validate(character), characters.includes(character), `character ${code}`);
+  }
 });
 
 test("every operation succeeds as documented, and an answer that differs is refused", async () => {
@@ -406,17 +408,15 @@ test("the Worker takes the parameters of the document as the document has them, 
   for (const { operation } of lists) {
     for (const parameter of operation.parameters ?? []) every.add(resolve(parameter).name);
   }
-  const core = ["list", "query", "search"].map((name) => source(`src/${name}.rs`).split("#[cfg(test)]")[0]);
-  const taken = groups(core.join(), /(?:query|self)\s*\.(?:number|parsed|timestamp)\(\s*"([^"]+)"/g);
-  assert.deepEqual([...every].sort(), taken.sort(), "the document has every parameter that the core reads");
   for (const { path, operation } of lists) {
     const me = who[operation.operationId] ?? customer();
     const ask = (name: string, value: string) =>
       me.fetch("GET", `${path}?${new URLSearchParams({ [name]: value })}`);
-    const known = new Set<string>();
+    const known = new Set((operation.parameters ?? []).map((reference) => resolve(reference).name));
+    const taken = core.parameters[operation.operationId as keyof typeof core.parameters];
+    assert.deepEqual([...known].sort(), taken, "the document has every parameter that the core reads");
     for (const reference of operation.parameters ?? []) {
       const parameter = resolve(reference);
-      known.add(parameter.name);
       const { good, bad } = values(parameter);
       const validate = validator(parameter.schema);
       const typed = (text: string) =>
