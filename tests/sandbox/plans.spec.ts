@@ -25,8 +25,8 @@ const PLANS: [RegExp, RegExp][] = [
   [/WHERE type = \?/, /^SEARCH .* accounts_type \(type=\?\)$/],
   // words alone: no index could serve
   [/^SELECT count.* WHERE instr/, /^SCAN accounts$/],
-  [/^SELECT count/, /^SCAN accounts USING COVERING INDEX \w+$/],
-  [/ORDER BY/, /^SCAN accounts USING INDEX accounts_created$/],
+  [/^SELECT count\(\*\) AS total FROM accounts$/, /^SCAN accounts USING COVERING INDEX \w+$/],
+  [/^SELECT \* FROM accounts (WHERE instr.* )?ORDER BY/, /^SCAN accounts USING INDEX accounts_created$/],
 ];
 
 for (const statement of statements) {
