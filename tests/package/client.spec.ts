@@ -578,7 +578,7 @@ describe("start", () => {
 
   test("makes nothing where there is no page", async (t) => {
     const worker = await Worker.start(t, shows("pending"));
-    await assert.rejects(clientOf(worker).start(PARAMS), TypeError);
+    await assert.rejects(clientOf(worker).start(PARAMS), /^TypeError: start: there is no page here/);
     assert.deepEqual(worker.asked, []);
   });
 });

@@ -120,6 +120,7 @@ suite("a sandbox without a test key of its own", async () => {
           message: `the sandbox is not configured: ${fault}`,
         });
       }
+      assert.ok(lines.includes("GET / 503"));
       if (value) assert.ok(!lines.join().includes(value));
     });
   }

@@ -69,6 +69,7 @@ ${TYPES.map(method).join(",\n")}
   });
   test("each type that it names can be created", async () => {
     const { body } = await call("GET", "/capability");
+    assert.equal(body.payment_methods.length, TYPES.length);
     for (const { name } of body.payment_methods) assert.equal((await create({ type: name })).body.type, name);
   });
   test("whatever is asked beside it", async () => {

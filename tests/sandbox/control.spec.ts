@@ -413,6 +413,7 @@ suite("requests", () => {
     for (const secret of [number, passport, "1-1017", key, token, "lnac_test_5zyl", "Basic", "Bearer"]) {
       assert.ok(!text.includes(secret), `${secret}\nis in\n${text}`);
     }
+    assert.ok(lines.includes("POST /linked_accounts 400"));
     assert.ok(!lines.join("\n").includes(passport));
   });
 

@@ -100,7 +100,10 @@ suite("create", () => {
 
   test("neither answer nor log repeats the identity number", async () => {
     const number = "1101700230709";
-    assert.ok(!(await create({ citizen_id: number })).text.includes(number));
+    const refused = await create({ citizen_id: number });
+    assert.equal(refused.status, 400);
+    assert.ok(!refused.text.includes(number));
+    assert.ok(lines.includes("POST /linked_accounts 400"));
     assert.ok(!lines.join("\n").includes(number));
   });
 });

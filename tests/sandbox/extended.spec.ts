@@ -305,6 +305,7 @@ suite("Idempotency-Key", async () => {
     assert.equal(results.filter((row) => row.key === key).length, 1);
     const digest = await crypto.subtle.digest("SHA-256", Buffer.from(body));
     const kept = JSON.stringify(results);
+    assert.ok(lines.includes("POST /linked_accounts 200"));
     for (const secret of [
       "1101700230708",
       ...(["base64", "hex"] as const).map((as) => Buffer.from(digest).toString(as)),

@@ -82,6 +82,7 @@ suite("settings that are wrong", () => {
       // what is wrong is nobody else's business
       const elsewhere = await send("GET", "/capability", { host: "evil.example" });
       assert.equal(elsewhere.text, FORBIDDEN);
+      assert.ok(lines.includes("GET /capability 503"));
       assert.ok(!lines.join("\n").includes(value));
     });
   }

@@ -98,10 +98,13 @@ suite("create", () => {
       const tables = await database
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
         .all<{ name: string }>();
-      for (const { name } of tables.results.filter(({ name }) => !name.startsWith("_cf_"))) {
+      const names = tables.results.map(({ name }) => name).filter((name) => !name.startsWith("_cf_"));
+      assert.ok(names.includes("accounts"));
+      for (const name of names) {
         const rows = await database.prepare(`SELECT * FROM "${name}"`).all();
         assert.ok(!JSON.stringify(rows.results).includes(citizen_id), name);
       }
+      assert.ok(lines.includes("POST /linked_accounts 200"));
       assert.ok(!lines.join("\n").includes(citizen_id));
     });
   }

@@ -46,6 +46,6 @@ suite("the tick", () => {
     await mf.ready;
     const ticking = tick(mf, new AbortController().signal, assert.fail);
     await mf.dispose();
-    await assert.rejects(ticking);
+    await assert.rejects(ticking, { message: "Cannot use disposed instance" });
   });
 });

@@ -405,7 +405,7 @@ test("who waits for a fetch does not depend on the one who began it", async (t) 
   server.answer = serve(jwks(jwk(EC)));
   const waiting = Promise.all(Array.from({ length: 5 }, () => assertIn(worker, mint(worker, EC))));
   gone.abort();
-  await assert.rejects(abandoned);
+  await assert.rejects(abandoned, { name: "AbortError" });
   await waiting;
   assert.equal(server.requests.length, 2);
 });
