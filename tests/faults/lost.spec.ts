@@ -126,6 +126,7 @@ test(`${RUNS} creates whose answers are lost: each account is its owner's, and n
 
     const held = await relayed.heldFor(me);
     const attempts = await relayed.attempts(me);
+    assert.ok(attempts.length > 0);
     assert.deepEqual(
       attempts.map(({ id, state, link }) => ({ id, state, link })),
       attempts.map(({ id }, i) => ({ id, state: "linked", link: held[i]?.id })),
