@@ -46,6 +46,28 @@ impl Counts {
     }
 }
 
+/// Tests in Rust that passed, read from what cargo prints: a line `rust <test binary> <test path>` each. The name of the binary is that of
+/// its file without the hash.
+#[derive(Default)]
+pub(crate) struct PassedInRust {
+    binary: String,
+    pub(crate) lines: Vec<String>,
+}
+
+impl PassedInRust {
+    /// Looks at a line: one that names a binary holds for those after it.
+    pub(crate) fn add_line(&mut self, line: &str) {
+        let line = plain(line);
+        let line = line.trim();
+        if line.starts_with("Running ") {
+            let file = line.rsplit('/').next().unwrap_or_default();
+            file.rsplit_once('-').map_or(file, |(name, _)| name).clone_into(&mut self.binary);
+        } else if let Some(test) = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... ok")) {
+            self.lines.push(format!("rust {} {test}", self.binary));
+        }
+    }
+}
+
 /// Without the escape sequences that colour a terminal.
 fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
@@ -96,6 +118,22 @@ mod tests {
             (6, 1)
         );
         assert_eq!(counts("  1 flaky\n  4 passed (1.0m)\n"), (4, 1));
+    }
+
+    #[test]
+    fn tests_in_rust_are_named_with_their_binary() {
+        let mut passed = PassedInRust::default();
+        for line in [
+            "     Running unittests src/lib.rs (target/debug/deps/omise_linked_accounts-0b9b6cdd)",
+            "test id::tests::samples ... ok",
+            "test id::tests::other ... FAILED",
+            "     Running tests/coverage.rs (/a folder/target/debug/deps/coverage-9d1e)",
+            "test rows ... ok",
+            "test result: ok. 1 passed; 0 failed",
+        ] {
+            passed.add_line(line);
+        }
+        assert_eq!(passed.lines, ["rust omise_linked_accounts id::tests::samples", "rust coverage rows"]);
     }
 
     #[test]

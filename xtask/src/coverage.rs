@@ -15,7 +15,7 @@ const SANDBOX: &str = "the sandbox";
 ///
 /// A line of `passed` is one test that passed, in one of two forms:
 ///
-/// - `rust <package> <test binary> <test path>`: `rust omise-linked-accounts omise_linked_accounts id::tests::samples`. The name of
+/// - `rust <test binary> <test path>`: `rust omise_linked_accounts id::tests::samples`. The name of
 ///   the binary is that of its file without the hash: the crate's for unit tests, the file's for `tests/<file>.rs`.
 /// - `spec <file> <title path>`: `spec tests/sandbox/search.spec.ts the answer > to the letter`. The file is relative to the
 ///   project's folder; the titles of the suites and of the test are joined with ` > `.
@@ -99,16 +99,16 @@ impl<'a> Test<'a> {
         if let Some((file, title)) = proof.split_once(": ") {
             return file.ends_with(".spec.ts").then(|| Self::Spec(format!("spec {file} "), title));
         }
-        let (package, path) = match proof.split_once("::")? {
-            ("sandbox", path) => ("omise-linked-accounts-sandbox", path),
-            ("worker", path) => ("omise-linked-accounts-worker", path),
-            _ => ("omise-linked-accounts", proof),
+        let (library, path) = match proof.split_once("::")? {
+            ("sandbox", path) => ("omise_linked_accounts_sandbox", path),
+            ("worker", path) => ("omise_linked_accounts_worker", path),
+            _ => ("omise_linked_accounts", proof),
         };
         if path.contains("::tests::") {
-            return Some(Self::Rust(format!("rust {package} {} {path}", package.replace('-', "_"))));
+            return Some(Self::Rust(format!("rust {library} {path}")));
         }
         let (file, name) = path.split_once("::")?;
-        (!name.contains("::")).then(|| Self::Rust(format!("rust {package} {file} {name}")))
+        (!name.contains("::")).then(|| Self::Rust(format!("rust {file} {name}")))
     }
 
     fn is_in(&self, passed: &BTreeSet<&str>) -> bool {
@@ -140,9 +140,9 @@ mod tests {
     use super::*;
 
     const PASSED: [&str; 6] = [
-        "rust omise-linked-accounts omise_linked_accounts id::tests::samples",
-        "rust omise-linked-accounts coverage samples_are_read",
-        "rust omise-linked-accounts-sandbox omise_linked_accounts_sandbox route::tests::table",
+        "rust omise_linked_accounts id::tests::samples",
+        "rust coverage samples_are_read",
+        "rust omise_linked_accounts_sandbox route::tests::table",
         "spec tests/sandbox/search.spec.ts the answer > to the letter",
         "spec tests/sandbox/search.spec.ts pages of 25 > past the end: page=9",
         "spec tests/worker/journey.spec.ts create, approve, confirm",

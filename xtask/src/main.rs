@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod build;
 mod counts;
+mod coverage;
 mod dev;
 mod fuzz;
 mod guards;

@@ -18,12 +18,16 @@ use clap::ValueEnum;
 
 use crate::{
     build::{self, Product},
-    counts::Counts,
-    root,
-    step::{Watch, display},
+    counts::{Counts, PassedInRust},
+    coverage, root,
+    stamp::Stamp,
+    step::{Watch, display, quietly, step},
     tools,
     wasm::Profile,
 };
+
+/// The file that Node's runner writes the names of passed tests to, see harness/passed.ts.
+const PASSED: &str = "target/xtask/passed.txt";
 
 /// The fault of a runner that ran no test.
 const RAN_NOTHING: &str = "ran no test";
@@ -96,8 +100,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let suites = args.only.map_or_else(|| Suite::value_variants().to_vec(), |suite| vec![suite]);
     let asked = Asked { full: args.full, filter: args.filter.as_deref() };
     let mut rows = Vec::new();
+    let mut passed = Vec::new();
     for suite in suites {
-        suite.run(asked, &mut rows);
+        suite.run(asked, &mut rows, &mut passed);
+    }
+    // A part of the tests proves a part of the page.
+    if args.only.is_none() && args.filter.is_none() {
+        rows.push(proofs(&passed));
     }
     let mut total = report(&rows);
     if rows.is_empty() {
@@ -109,8 +118,26 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if total.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// Whether the tests that docs/coverage.md names are among those that passed.
+fn proofs(passed: &[String]) -> Row {
+    const PAGE: &str = "docs/coverage.md";
+    println!("\n=== {PAGE}");
+    let watch = Watch::start();
+    let faults = fs::read_to_string(root().join(PAGE))
+        .map_or_else(|error| vec![error.to_string()], |page| coverage::unproven(&page, passed));
+    println!("{}", if faults.is_empty() { "every item is proven".to_owned() } else { faults.join("\n") });
+    let failed = faults.len() as u64;
+    Row {
+        suite: "coverage".to_owned(),
+        name: "tests that docs/coverage.md names",
+        counts: Some(Counts { passed: u64::from(failed == 0), failed }),
+        seconds: watch.elapsed().as_secs_f64(),
+        fault: None,
+    }
+}
+
 impl Suite {
-    fn run(self, asked: Asked, rows: &mut Vec<Row>) {
+    fn run(self, asked: Asked, rows: &mut Vec<Row>, passed: &mut Vec<String>) {
         let suite = self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         println!("\n=== {suite}");
         let watch = Watch::start();
@@ -133,7 +160,10 @@ impl Suite {
             println!("\n$ {}", display(&command));
             let watch = Watch::start();
             let (mut counts, mut fault) = match stream(&mut command) {
-                Ok(finished) => finished.judge(),
+                Ok(mut finished) => {
+                    passed.append(&mut finished.passed);
+                    finished.judge()
+                }
                 Err(error) => (Counts::default(), Some(format!("{error:#}"))),
             };
             // A text that a spec holds need not be in the name of a test.
@@ -232,6 +262,9 @@ impl Suite {
                 vec![Run { name: "Playwright, Chromium", command: playwright(asked)? }]
             }
         };
+        if runs.iter().any(Run::reads_facts) {
+            facts()?;
+        }
         for run in &mut runs {
             run.command.env("BUILD_PROFILE", self.profile().name());
             if asked.full {
@@ -244,7 +277,41 @@ impl Suite {
     }
 }
 
+/// Has the crates write what other languages must agree with, see `tests/support/facts.ts`.
+fn facts() -> Result<()> {
+    let crates = ["omise-linked-accounts", "omise-linked-accounts-worker", "omise-linked-accounts-sandbox"];
+    let inputs =
+        ["Cargo.toml", "Cargo.lock", "src", "worker/src", "worker/Cargo.toml", "sandbox/src", "sandbox/Cargo.toml"];
+    let stamp = Stamp {
+        file: root().join("target/xtask/facts"),
+        inputs: inputs.iter().map(|name| root().join(name)).collect(),
+        ignored: vec![],
+        versions: String::new(),
+        outputs: ["core", "worker", "sandbox"]
+            .iter()
+            .map(|name| root().join(format!("target/facts/{name}.json")))
+            .collect(),
+    };
+    let before = stamp.before()?;
+    if stamp.is_current(&before)? {
+        return Ok(());
+    }
+    step("write facts", || {
+        stamp.clear()?;
+        let mut command = tools::cargo();
+        command.args(["test", "--quiet", "--lib"]).args(crates.iter().flat_map(|name| ["--package", name]));
+        quietly(command.args(["--", "facts"]))?;
+        stamp.write(&before)
+    })
+}
+
 impl Run {
+    /// Whether one of its specs reads facts.
+    fn reads_facts(&self) -> bool {
+        let mut specs = self.command.get_args().filter(|argument| argument.to_string_lossy().ends_with(".spec.ts"));
+        specs.any(|spec| fs::read_to_string(spec).is_ok_and(|text| text.contains("support/facts.ts")))
+    }
+
     /// Whether the command names a file.
     fn mentions(&self, name: &str) -> bool {
         self.command.get_args().any(|argument| Path::new(argument).file_name() == Some(OsStr::new(name)))
@@ -338,7 +405,9 @@ fn node_runner(specs: &[PathBuf], text: Option<&str>, full: bool) -> Result<Comm
     // Milliseconds: a test that hangs fails, rather than CI.
     let timeout = if full { 3_600_000 } else { 600_000 };
     let mut command = tools::node_command()?;
-    command.args(["--test", "--test-reporter=spec", &format!("--test-timeout={timeout}")]);
+    command.args(["--test", &format!("--test-timeout={timeout}")]);
+    command.args(["--test-reporter=spec", "--test-reporter-destination=stdout"]);
+    command.args(["--test-reporter=./harness/passed.ts", &format!("--test-reporter-destination={PASSED}")]);
     if let Some(text) = text {
         command.arg(format!("--test-name-pattern=/{}/i", escaped(text)));
     }
@@ -384,6 +453,8 @@ fn playwright(asked: Asked) -> Result<Command> {
 /// A runner that ended.
 struct Finished {
     counts: Counts,
+    /// The tests that passed, as [`coverage::unproven`] has them.
+    passed: Vec<String>,
     status: ExitStatus,
     left_behind: bool,
 }
@@ -407,6 +478,8 @@ impl Finished {
 /// Runs a command, showing what it prints as it comes, and counts the tests that it speaks of.
 fn stream(command: &mut Command) -> Result<Finished> {
     let name = display(command);
+    // Of an earlier runner.
+    let _ = fs::remove_file(root().join(PASSED));
     // One pipe for both outputs, so that lines keep their order.
     let (output, input) = std::io::pipe().context("cannot make a pipe")?;
     let mut child = command
@@ -420,12 +493,14 @@ fn stream(command: &mut Command) -> Result<Finished> {
     let lines = lines_of(output);
 
     let mut counts = Counts::default();
+    let mut passed = PassedInRust::default();
     let mut ended: Option<(ExitStatus, Watch)> = None;
     let left_behind = loop {
         match lines.recv_timeout(Duration::from_millis(100)) {
             Ok(line) => {
                 println!("{line}");
                 counts.add_line(&line);
+                passed.add_line(&line);
             }
             Err(RecvTimeoutError::Disconnected) => break false,
             // The output stays open for as long as any process holds it, be it a grandchild that was forgotten.
@@ -440,7 +515,11 @@ fn stream(command: &mut Command) -> Result<Finished> {
         Some((status, _)) => status,
         None => child.wait().with_context(|| format!("cannot wait for `{name}`"))?,
     };
-    Ok(Finished { counts, status, left_behind })
+    let mut passed = passed.lines;
+    if let Ok(text) = fs::read_to_string(root().join(PASSED)) {
+        passed.extend(text.lines().map(str::to_owned));
+    }
+    Ok(Finished { counts, passed, status, left_behind })
 }
 
 fn lines_of(output: PipeReader) -> Receiver<String> {
