@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { OPERATE, STOREFRONT, sessionOf, token } from "../../tests/worker/support.ts";
 import { fill, MANY, type Sample, type Size, sample, type Table } from "./ledger.ts";
 import { MADE, type Omise } from "./omise.ts";
 

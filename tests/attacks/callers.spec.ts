@@ -13,6 +13,8 @@ import {
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
+import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
 import {
   type Bindings,
   type Database,
@@ -20,25 +22,10 @@ import {
   randomSecrets,
   startWorker,
 } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  issuesOf,
-  listOf,
-  OPERATE,
-  readAnswer,
-  STOREFRONT,
-  searchOf,
-  seedLinks,
-  sessionOf,
-  token,
-  until,
-} from "../worker/support.ts";
+import { type Answer, assertError, assertStandardHeaders, issuesOf, readAnswer } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
+import { seedLinks } from "../support/seed.ts";
+import { until } from "../support/until.ts";
 
 type Json = Record<string, unknown>;
 

@@ -6,20 +6,12 @@ import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { account, answering, FakeOmise, listOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  Customer,
-  FakeOmise,
-  listOf,
-  OPERATE,
-  STOREFRONT,
-  sessionOf,
-  until,
-} from "../worker/support.ts";
+import { type Answer, assertError } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

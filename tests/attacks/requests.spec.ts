@@ -7,27 +7,14 @@ import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { assertContract } from "../worker/contract.ts";
-import {
-  type Answer,
-  ATTRIBUTES,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  issuesOf,
-  listOf,
-  OPERATE,
-  STOREFRONT,
-  searchOf,
-  seedLinks,
-  sessionOf,
-  token,
-  until,
-} from "../worker/support.ts";
+import { type Answer, ATTRIBUTES, assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
+import { assertContract } from "../support/contract.ts";
+import { Customer } from "../support/customer.ts";
+import { seedLinks } from "../support/seed.ts";
+import { until } from "../support/until.ts";
 
 /** The shop's list: an origin and a path, and some whose every path is allowed. */
 const RETURN_URIS = [

@@ -5,6 +5,8 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { unstable_readConfig } from "wrangler";
+import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import {
   type Bindings,
   type Database,
@@ -12,20 +14,8 @@ import {
   randomSecrets,
   startWorker,
 } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  Customer,
-  FakeOmise,
-  issuesOf,
-  listOf,
-  OPERATE,
-  STOREFRONT,
-  searchOf,
-  sessionOf,
-} from "../worker/support.ts";
+import { type Answer, assertError, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

@@ -4,19 +4,12 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { request } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
+import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  STOREFRONT,
-  sessionOf,
-  until,
-} from "../worker/support.ts";
+import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

@@ -4,24 +4,14 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
+import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { Canary } from "../browser/canary.ts";
-import { operations } from "../worker/contract.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  listOf,
-  OPERATE,
-  STOREFRONT,
-  searchOf,
-  sessionOf,
-  until,
-} from "../worker/support.ts";
+import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
+import { operations } from "../support/contract.ts";
+import { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { FakeOmise } from "../../harness/omise.ts";
 import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
-import { FakeOmise } from "../worker/support.ts";
 
 type Program = ChildProcessByStdio<null, Readable, Readable>;
 

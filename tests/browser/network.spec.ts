@@ -2,8 +2,9 @@
 // package badly. Whatever happens, one click makes one account, and the page says what to do.
 
 import { type BrowserContext, expect, type Page, type Request, type Route, test } from "@playwright/test";
+import { token } from "../../harness/session.ts";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
-import { register, token } from "../worker/support.ts";
+import { register } from "../support/customer.ts";
 import { approve, camera, leaveForBank, signIn } from "./journey.ts";
 
 const BANK = "direct_debit_kbank";

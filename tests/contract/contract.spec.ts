@@ -15,8 +15,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { OPERATE, token } from "../../harness/session.ts";
 import { type Database, randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
-import { Customer, OPERATE, register, token, until } from "../worker/support.ts";
+import { Customer, register } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 import { type ContractDocument, documentFor, type Kind, type Known } from "./document.ts";
 
 const FULL = process.env.FULL === "1";

@@ -1,7 +1,14 @@
 // The contract as a fuzzer can use it: with what it says by extensions of its own in plain OpenAPI, and with what only the running
 // stack knows.
 
-import { document, type Operation, operations, reasonsOf, resolve, type Schema } from "../worker/contract.ts";
+import {
+  document,
+  type Operation,
+  operations,
+  reasonsOf,
+  resolve,
+  type Schema,
+} from "../support/contract.ts";
 
 /** What is there to be asked for. */
 export interface Known {

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { answerOf } from "../../harness/relay.ts";
-import { type Answer, assertError, type Customer, OPERATE, register } from "../worker/support.ts";
+import { OPERATE } from "../../harness/session.ts";
+import { type Answer, assertError } from "../support/answer.ts";
+import { type Customer, register } from "../support/customer.ts";
 import { type Breakage, breakDatabase, eventId, Relayed, repairDatabase } from "./relayed.ts";
 
 let relayed: Relayed;

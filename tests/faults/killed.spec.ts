@@ -7,7 +7,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { assertError, type Customer, until } from "../worker/support.ts";
+import { assertError } from "../support/answer.ts";
+import type { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 import { Relayed, stamps } from "./relayed.ts";
 
 const ROUNDS = process.env.FULL ? 50 : 3;

@@ -6,7 +6,8 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { answerOf, type Fault } from "../../harness/relay.ts";
-import { assertError, type Customer, register } from "../worker/support.ts";
+import { assertError } from "../support/answer.ts";
+import { type Customer, register } from "../support/customer.ts";
 import { type Breakage, breakDatabase, eventId, Relayed, repairDatabase, stamps } from "./relayed.ts";
 
 const RUNS = process.env.FULL ? 1_000 : 50;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
 import { Relay } from "../../harness/relay.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import {
   type Database,
   type Running,
@@ -11,7 +12,8 @@ import {
   startSandbox,
   startWorker,
 } from "../../harness/stack.ts";
-import { type Answer, Customer, readAnswer, STOREFRONT, sessionOf } from "../worker/support.ts";
+import { type Answer, readAnswer } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 /** The attribute of an account's metadata that names the attempt which made it. */
 const STAMP = "linked_accounts_attempt";

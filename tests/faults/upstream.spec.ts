@@ -6,14 +6,9 @@ import { randomUUID } from "node:crypto";
 import { after, before, suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { answerOf, bodyStart, type Exchange, type Fault, headOf } from "../../harness/relay.ts";
-import {
-  type Answer,
-  assertError,
-  assertStandardHeaders,
-  type Customer,
-  OPERATE,
-  register,
-} from "../worker/support.ts";
+import { OPERATE } from "../../harness/session.ts";
+import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
+import { type Customer, register } from "../support/customer.ts";
 import { eventId, Relayed } from "./relayed.ts";
 
 const MB = 1_048_576;

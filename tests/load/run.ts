@@ -23,6 +23,7 @@ import { parseArgs } from "node:util";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { answerOf, type Exchange, type Fault, Relay } from "../../harness/relay.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import {
   type Database,
   freePort,
@@ -31,7 +32,8 @@ import {
   startWorker,
   workerds,
 } from "../../harness/stack.ts";
-import { type Answer, Customer, readAnswer, STOREFRONT, sessionOf } from "../worker/support.ts";
+import { type Answer, readAnswer } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const CUSTOMERS = 1_000;
 const TYPES = ["direct_debit_bay", "direct_debit_kbank", "direct_debit_ktb", "direct_debit_scb"];

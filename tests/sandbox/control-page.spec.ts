@@ -2,7 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { suite, test } from "node:test";
-import { until } from "../worker/support.ts";
+import { until } from "../support/until.ts";
 import { controlled } from "./control.ts";
 import { sandbox } from "./sandbox.ts";
 

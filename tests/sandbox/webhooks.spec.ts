@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { after, beforeEach, suite, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
-import { until } from "../worker/support.ts";
+import { until } from "../support/until.ts";
 import { type Answer, sandbox as another, basic, RETURN_URI, read } from "./sandbox.ts";
 
 const MINUTE = 60;

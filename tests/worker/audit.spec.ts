@@ -3,23 +3,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { account, answering, FakeOmise, listOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  issuesOf,
-  listOf,
-  OPERATE,
-  STOREFRONT,
-  sessionOf,
-  token,
-  until,
-} from "./support.ts";
+import { type Answer, assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

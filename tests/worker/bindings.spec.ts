@@ -5,17 +5,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, type RunOptions, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  type Answer,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  issuesOf,
-  OPERATE,
-  STOREFRONT,
-  sessionOf,
-} from "./support.ts";
+import { type Answer, assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const secrets = randomSecrets();
 const LIMITS = ["READS_BY_SUBJECT", "CREATES_BY_SUBJECT", "READS_BY_NETWORK", "CREATES_BY_NETWORK"];

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
-import { Customer, register, until } from "./support.ts";
+import { Customer, register } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 let stack: Stack;
 const lines: string[] = [];

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
-import { ATTRIBUTES, assertError, assertStandardHeaders, Customer, register } from "./support.ts";
+import { ATTRIBUTES, assertError, assertStandardHeaders } from "../support/answer.ts";
+import { Customer, register } from "../support/customer.ts";
 
 let stack: Stack;
 const lines: string[] = [];

@@ -5,18 +5,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
+import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  Customer,
-  FakeOmise,
-  OPERATE,
-  STOREFRONT,
-  sessionOf,
-} from "./support.ts";
+import { type Answer, assertError } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

@@ -3,24 +3,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { account, answering, FakeOmise, listOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  ATTRIBUTES,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  issuesOf,
-  listOf,
-  OPERATE,
-  PAGE_FAULTS,
-  type Seed,
-  STOREFRONT,
-  seedLinks,
-  sessionOf,
-} from "./support.ts";
+import { ATTRIBUTES, assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
+import { type Seed, seedLinks } from "../support/seed.ts";
+import { PAGE_FAULTS } from "./page-faults.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

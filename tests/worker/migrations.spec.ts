@@ -7,17 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { account, answering, FakeOmise, listOf } from "../../harness/omise.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, migrate, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  account,
-  answering,
-  assertError,
-  Customer,
-  FakeOmise,
-  listOf,
-  STOREFRONT,
-  sessionOf,
-} from "./support.ts";
+import { assertError } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const FOLDER = fileURLToPath(new URL("../../worker/migrations", import.meta.url));
 const FILES = readdirSync(FOLDER).sort();

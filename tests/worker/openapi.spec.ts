@@ -5,6 +5,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
+import { type Answer, assertError, issuesOf, readAnswer } from "../support/answer.ts";
 import { facts } from "../support/facts.ts";
 import {
   assertContract,
@@ -16,8 +17,8 @@ import {
   resolve,
   type Schema,
   validator,
-} from "./contract.ts";
-import { type Answer, assertError, Customer, issuesOf, readAnswer, register } from "./support.ts";
+} from "../support/contract.ts";
+import { Customer, register } from "../support/customer.ts";
 
 let stack: Stack;
 let returnUri: string;

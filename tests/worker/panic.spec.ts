@@ -4,19 +4,12 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
+import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { BUILT, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 import { facts } from "../support/facts.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  STOREFRONT,
-  sessionOf,
-} from "./support.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

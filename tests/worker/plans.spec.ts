@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { STOREFRONT } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { facts } from "../support/facts.ts";
-import { STOREFRONT } from "./support.ts";
 
 /** Statements that may read a table from end to end. */
 const SCANS: Record<string, string> = {

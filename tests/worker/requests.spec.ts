@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { after, before, test } from "node:test";
+import { token } from "../../harness/session.ts";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
-import { assertError, assertStandardHeaders, Customer, issuesOf, token } from "./support.ts";
+import { assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 let stack: Stack;
 let me: Customer;

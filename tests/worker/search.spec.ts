@@ -3,23 +3,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { account, answering, FakeOmise, searchOf } from "../../harness/omise.ts";
+import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  issuesOf,
-  OPERATE,
-  PAGE_FAULTS,
-  type Seed,
-  STOREFRONT,
-  searchOf,
-  seedLinks,
-  sessionOf,
-} from "./support.ts";
+import { assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
+import { type Seed, seedLinks } from "../support/seed.ts";
+import { PAGE_FAULTS } from "./page-faults.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

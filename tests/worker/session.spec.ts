@@ -5,8 +5,9 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 import { once } from "node:events";
 import { request as httpRequest, type ServerResponse } from "node:http";
 import { after, before, type TestContext, test } from "node:test";
+import { FakeOmise } from "../../harness/omise.ts";
 import { type Bindings, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { type Answer, assertError, FakeOmise } from "./support.ts";
+import { type Answer, assertError } from "../support/answer.ts";
 
 const ISSUER = "http://127.0.0.1:1";
 

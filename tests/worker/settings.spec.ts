@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Bindings, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { assertError, Customer, issuesOf, STOREFRONT, sessionOf } from "./support.ts";
+import { assertError, issuesOf } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 async function faultsWith(bindings: Bindings): Promise<string[]> {
   const secrets = randomSecrets();

@@ -3,8 +3,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
+import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { account, answering, assertError, Customer, FakeOmise, STOREFRONT, sessionOf } from "./support.ts";
+import { assertError } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

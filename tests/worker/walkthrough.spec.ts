@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { randomSecrets, startStack } from "../../harness/stack.ts";
-import { register } from "./support.ts";
+import { register } from "../support/customer.ts";
 
 const page = readFileSync(new URL("../../docs/worker.md", import.meta.url), "utf8");
 /** Between the answers of two commands: nothing that a command prints. */

@@ -3,19 +3,11 @@
 import assert from "node:assert/strict";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
+import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import {
-  type Answer,
-  account,
-  answering,
-  assertError,
-  assertStandardHeaders,
-  Customer,
-  FakeOmise,
-  readAnswer,
-  STOREFRONT,
-  sessionOf,
-} from "./support.ts";
+import { type Answer, assertError, assertStandardHeaders, readAnswer } from "../support/answer.ts";
+import { Customer } from "../support/customer.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();

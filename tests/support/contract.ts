@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import type { Answer } from "./support.ts";
+import type { Answer } from "./answer.ts";
 
 export type Schema = Record<string, unknown>;
 
