@@ -2,7 +2,7 @@
 // the next.
 
 import assert from "node:assert/strict";
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -15,6 +15,7 @@ import { assertContract } from "../support/contract.ts";
 import { Customer } from "../support/customer.ts";
 import { seedLinks } from "../support/seed.ts";
 import { until } from "../support/until.ts";
+import { deliver, eventOf } from "../support/webhook.ts";
 
 /** The shop's list: an origin and a path, and some whose every path is allowed. */
 const RETURN_URIS = [
@@ -760,22 +761,8 @@ test("C17: nor to an operator, and none is stored from a webhook or an adopted a
 
 /** Delivers an event about an account, as Omise would. */
 async function webhook(data: Record<string, unknown>): Promise<Answer> {
-  const id = `evnt_test_${randomUUID().slice(0, 8)}`;
-  const body = JSON.stringify({
-    object: "event",
-    id,
-    key: "linked_account.complete",
-    livemode: false,
-    data,
-    created_at: data.created_at,
-  });
-  const timestamp = String(Math.floor(Date.now() / 1_000));
-  const mac = createHmac("sha256", Buffer.from(secrets.WEBHOOK_SECRET, "base64"));
-  const headers = {
-    "Omise-Signature": mac.update(`${timestamp}.${body}`).digest("hex"),
-    "Omise-Signature-Timestamp": timestamp,
-  };
-  return me.fetch("POST", "/webhooks/omise", { body, headers });
+  const body = JSON.stringify(eventOf(data, { created_at: data.created_at }));
+  return deliver(worker.url, secrets.WEBHOOK_SECRET, body);
 }
 
 test("C17: pages that are on the list are shown as they are", async () => {

@@ -10,6 +10,7 @@ import { type Database, type Running, randomSecrets, startWorker } from "../../h
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
 import { until } from "../support/until.ts";
+import { eventOf, sign } from "../support/webhook.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -55,24 +56,6 @@ const works: FakeOmise["answer"] = (request, response, body) => {
 const omiseError = { object: "error", location: "x", code: "x", message: "x" };
 
 const now = () => Math.floor(Date.now() / 1_000);
-const eventId = () => `evnt_test_${randomUUID().replaceAll("-", "").slice(0, 19)}`;
-
-/** An event about an account. */
-const event = (data: unknown) => ({
-  object: "event",
-  id: eventId(),
-  livemode: false,
-  location: "/events/x",
-  webhook_deliveries: [],
-  data,
-  key: "linked_account.complete",
-  created_at: "2030-01-01T00:00:00Z",
-});
-
-function sign(secret: string | Buffer, timestamp: string, body: string | Buffer): string {
-  const key = typeof secret === "string" ? Buffer.from(secret, "base64") : secret;
-  return createHmac("sha256", key).update(`${timestamp}.`).update(body).digest("hex");
-}
 
 interface Delivery {
   timestamp?: string;
@@ -135,7 +118,7 @@ async function assertForged(body: string | Buffer, deliveries: Delivery[]): Prom
 }
 
 test("C30: an event without a good signature is refused, and reaches nobody", async () => {
-  const body = JSON.stringify(event((await me.create()).body));
+  const body = JSON.stringify(eventOf((await me.create()).body));
   const timestamp = String(now());
   const good = sign(secrets.WEBHOOK_SECRET, timestamp, body);
   const signature = (...signatures: string[]) => ({ timestamp, signatures });
@@ -192,7 +175,7 @@ test("C30: an event without a good signature is refused, and reaches nobody", as
 
 test("C31: the time of signing is in seconds, and within five minutes, both ways", async () => {
   const mine = (await me.create()).body;
-  const body = JSON.stringify(event(mine));
+  const body = JSON.stringify(eventOf(mine));
   const at = (timestamp: string) => ({ timestamp });
   await assertForged(
     body,
@@ -223,14 +206,14 @@ test("C31: the time of signing is in seconds, and within five minutes, both ways
     { timestamps: [early, early], signatures: [sign(secrets.WEBHOOK_SECRET, early, body)] },
   ]);
   for (const timestamp of [early, late]) {
-    assertOutcome(await deliver(JSON.stringify(event(mine)), { timestamp }), "unchanged");
+    assertOutcome(await deliver(JSON.stringify(eventOf(mine)), { timestamp }), "unchanged");
   }
 });
 
 test("C31: an event counts once, and is remembered for longer than its signature holds", async () => {
   const mine = (await me.create()).body;
   omise.answer = answering(200, { ...account(mine), status: "successful" });
-  const body = JSON.stringify(event(mine));
+  const body = JSON.stringify(eventOf(mine));
   omise.requests.length = 0;
   assertOutcome(await deliver(body), "updated");
   assertOutcome(await deliver(body), "seen");
@@ -260,12 +243,12 @@ test("C32: any pair of the two secrets and ten signatures may fit, in one header
       (good: string) => [wrong(), good],
       (good: string) => [`${wrong()},${wrong()}`, `${wrong()}, ${good}`],
     ]) {
-      const body = JSON.stringify(event(mine));
+      const body = JSON.stringify(eventOf(mine));
       const signatures = place(sign(secret, timestamp, body));
       assertOutcome(await deliver(body, { timestamp, signatures }), "unchanged");
     }
   }
-  const body = JSON.stringify(event(mine));
+  const body = JSON.stringify(eventOf(mine));
   const good = sign(nextSecret, timestamp, body);
   const many = (n: number) => Array.from({ length: n }, wrong);
   await assertForged(
@@ -295,9 +278,9 @@ test("C33: the signature is that of the bytes that came, and the same bytes are 
     text.replace(/\}$/, ',"n":1.0e3,"big":123456789012345678901234567890}'),
   ];
   for (let i = 0; i < forms("{}").length; i++) {
-    const body = forms(JSON.stringify(event(mine)))[i] ?? "";
+    const body = forms(JSON.stringify(eventOf(mine)))[i] ?? "";
     assertOutcome(await deliver(body), "unchanged");
-    const again = JSON.stringify(JSON.parse(forms(JSON.stringify(event(mine)))[i] ?? ""));
+    const again = JSON.stringify(JSON.parse(forms(JSON.stringify(eventOf(mine)))[i] ?? ""));
     // what a parser would make of it is signed, what was sent is not
     if (i > 0) {
       const timestamp = String(now());
@@ -311,7 +294,7 @@ test("C33: the signature is that of the bytes that came, and the same bytes are 
 
 test("C33: signed bytes that two parsers read differently are nobody's event", async () => {
   const other = (await customer().create()).body;
-  const text = JSON.stringify(event((await me.create()).body));
+  const text = JSON.stringify(eventOf((await me.create()).body));
   omise.requests.length = 0;
   const before = await seen();
   for (const body of [
@@ -338,17 +321,17 @@ test("C34: what the event says is a hint: the account is read again, and that co
     (await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first<{ status: string }>())
       ?.status;
   for (const status of ["successful", "failed", "expired", "deleted", "pending"]) {
-    const lie = { ...event({ ...mine, status }), key: `linked_account.${status}` };
+    const lie = { ...eventOf({ ...mine, status }), key: `linked_account.${status}` };
     assertOutcome(await deliver(JSON.stringify(lie)), "unchanged");
     assert.equal(await stored(), "pending");
   }
   omise.answer = answering(200, account({ id: mine.id, status: "successful" }));
-  assertOutcome(await deliver(JSON.stringify(event({ ...mine, status: "failed" }))), "updated");
+  assertOutcome(await deliver(JSON.stringify(eventOf({ ...mine, status: "failed" }))), "updated");
   assert.equal(await stored(), "successful");
   // an older reading that comes in late: by the clock of readings, an hour later is stored
   await db.prepare("UPDATE links SET read_at = read_at + 3600000 WHERE id = ?").bind(mine.id).run();
   omise.answer = answering(200, account({ id: mine.id, status: "pending" }));
-  assertOutcome(await deliver(JSON.stringify(event(mine))), "unchanged");
+  assertOutcome(await deliver(JSON.stringify(eventOf(mine))), "unchanged");
   assert.equal(await stored(), "successful");
   await db
     .prepare(
@@ -356,7 +339,7 @@ test("C34: what the event says is a hint: the account is read again, and that co
     )
     .run();
   omise.answer = answering(200, account({ id: mine.id, status: "successful" }));
-  assertOutcome(await deliver(JSON.stringify(event(mine))), "unchanged");
+  assertOutcome(await deliver(JSON.stringify(eventOf(mine))), "unchanged");
   assert.equal(await stored(), "deleted", "deleted is final");
 });
 
@@ -365,10 +348,10 @@ test("C34: of two events at once the reading that began later stays, whichever i
   const held: (() => void)[] = [];
   omise.answer = (...args) =>
     void held.push(() => answering(200, account({ id: mine.id, status: "failed" }))(...args));
-  const early = deliver(JSON.stringify(event(mine)));
+  const early = deliver(JSON.stringify(eventOf(mine)));
   await until(async () => held.length === 1);
   omise.answer = answering(200, account({ id: mine.id, status: "successful" }));
-  assertOutcome(await deliver(JSON.stringify(event(mine))), "updated");
+  assertOutcome(await deliver(JSON.stringify(eventOf(mine))), "updated");
   for (const answer of held) answer();
   assert.equal((await early).status, 200);
   const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first();
@@ -384,12 +367,12 @@ test("C34: an event about nothing of ours is counted, and nobody is asked", asyn
     "x".repeat(9_999),
   ];
   const ignored = [
-    ...ids.map((id) => event({ object: "linked_account", id })),
-    event({ object: "charge", id: "chrg_test_1" }),
-    event([]),
-    event("lnac_test_0000000000000000000"),
-    event({ object: "linked_account", id: { $ne: null } }),
-    { ...event({}), key: "__proto__" },
+    ...ids.map((id) => eventOf({ object: "linked_account", id })),
+    eventOf({ object: "charge", id: "chrg_test_1" }),
+    eventOf([]),
+    eventOf("lnac_test_0000000000000000000"),
+    eventOf({ object: "linked_account", id: { $ne: null } }),
+    { ...eventOf({}), key: "__proto__" },
   ];
   for (const each of ignored) {
     const answer = await deliver(JSON.stringify(each));
@@ -407,7 +390,7 @@ test("C34: an event about nothing of ours is counted, and nobody is asked", asyn
 
 test("C34: while the account cannot be read the event is refused with 5xx, and not marked as seen", async () => {
   const mine = (await me.create()).body;
-  const late = event(mine);
+  const late = eventOf(mine);
   const faults: FakeOmise["answer"][] = [
     ...[400, 401, 403, 404, 409, 422, 429, 500, 503].map((status) => answering(status, omiseError)),
     answering(200, account()),

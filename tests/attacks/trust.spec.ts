@@ -12,6 +12,7 @@ import { type Answer, assertError, assertStandardHeaders } from "../support/answ
 import { operations } from "../support/contract.ts";
 import { Customer } from "../support/customer.ts";
 import { until } from "../support/until.ts";
+import { deliver as deliverTo, eventOf } from "../support/webhook.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -98,23 +99,9 @@ function linkState(): string {
   return uri.searchParams.get("link_state") ?? "";
 }
 
-/** An event about an account, and Omise's signature of it. */
-const event = (data: unknown, key = "linked_account.complete") =>
-  JSON.stringify({
-    object: "event",
-    id: `evnt_test_${randomUUID().replaceAll("-", "").slice(0, 19)}`,
-    livemode: false,
-    key,
-    created_at: "2030-01-01T00:00:00Z",
-    data,
-  });
-function deliver(body: string): Promise<Answer> {
-  const timestamp = String(Math.floor(Date.now() / 1_000));
-  const mac = createHmac("sha256", Buffer.from(secrets.WEBHOOK_SECRET, "base64"));
-  const signature = mac.update(`${timestamp}.${body}`).digest("hex");
-  const headers = { "Omise-Signature": signature, "Omise-Signature-Timestamp": timestamp };
-  return me.fetch("POST", "/webhooks/omise", { body, headers });
-}
+/** Delivers an event about an account as Omise does. */
+const deliver = (data: unknown, overrides: Record<string, unknown> = {}) =>
+  deliverTo(worker.url, secrets.WEBHOOK_SECRET, JSON.stringify(eventOf(data, overrides)));
 
 // -------------------------------------------------------------------------------------------------------- secrets
 
@@ -135,7 +122,7 @@ test("C26: no secret is in any answer, line of the log or row, whatever fails", 
       [owner, operator].map(async (who) => {
         const at = path.replace(/\{\w+\}/, id);
         if (operationId === "create") return who.create({ type: "direct_debit_scb" });
-        if (operationId === "webhook") return deliver(event({ object: "linked_account", id }));
+        if (operationId === "webhook") return deliver({ object: "linked_account", id });
         return who.fetch(method, at, operationId === "confirm" ? confirm : {});
       }),
     );
@@ -352,7 +339,7 @@ async function inject(texts: string[]): Promise<string[]> {
     // a status that nobody knows, and back
     assert.equal((await answer(200, account({ id, status: text }))).body.status, text);
     assert.equal((await answer(200, account({ id, status: "pending" }))).status, 200);
-    assert.equal((await deliver(event(account(), text))).body.outcome, "ignored");
+    assert.equal((await deliver(account(), { key: text })).body.outcome, "ignored");
     omise.answer = works;
     await other.fetch("GET", `/linked_accounts/${encodeURIComponent(text).slice(0, 4_000)}`, {
       headers: { "X-Request-Id": "forged", "User-Agent": "forged" },

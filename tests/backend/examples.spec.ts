@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -10,6 +10,7 @@ import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FakeOmise } from "../../harness/omise.ts";
 import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
+import { sign as signWith } from "../support/webhook.ts";
 
 type Program = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -187,9 +188,7 @@ suite("webhook", () => {
     return value as string;
   };
   const now = () => Math.floor(Date.now() / 1000);
-  /** The documented recipe: HMAC-SHA256 of time, dot and raw body, keyed with the decoded secret. */
-  const sign = (body: string, time: number, by = secret) =>
-    createHmac("sha256", Buffer.from(by, "base64")).update(`${time}.${body}`).digest("hex");
+  const sign = (body: string, time: number, by = secret) => signWith(by, String(time), body);
   const deliver = async (body: string, time: number, signature: string) => {
     const headers = { "Omise-Signature": signature, "Omise-Signature-Timestamp": `${time}` };
     return (await fetch(url, { method: "POST", headers, body })).status;

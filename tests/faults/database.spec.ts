@@ -7,7 +7,8 @@ import { answerOf } from "../../harness/relay.ts";
 import { OPERATE } from "../../harness/session.ts";
 import { type Answer, assertError } from "../support/answer.ts";
 import { type Customer, register } from "../support/customer.ts";
-import { type Breakage, breakDatabase, eventId, Relayed, repairDatabase } from "./relayed.ts";
+import { eventId } from "../support/webhook.ts";
+import { type Breakage, breakDatabase, Relayed, repairDatabase } from "./relayed.ts";
 
 let relayed: Relayed;
 let me: Customer;

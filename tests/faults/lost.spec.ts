@@ -8,7 +8,8 @@ import fc from "fast-check";
 import { answerOf, type Fault } from "../../harness/relay.ts";
 import { assertError } from "../support/answer.ts";
 import { type Customer, register } from "../support/customer.ts";
-import { type Breakage, breakDatabase, eventId, Relayed, repairDatabase, stamps } from "./relayed.ts";
+import { eventId } from "../support/webhook.ts";
+import { type Breakage, breakDatabase, Relayed, repairDatabase, stamps } from "./relayed.ts";
 
 const RUNS = process.env.FULL ? 1_000 : 50;
 /** `SEED=…` has the same runs again. */

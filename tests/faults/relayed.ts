@@ -1,7 +1,7 @@
 // A Worker that reaches the sandbox through a relay, and what both of them know afterwards.
 
 import assert from "node:assert/strict";
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { Relay } from "../../harness/relay.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import {
@@ -12,8 +12,9 @@ import {
   startSandbox,
   startWorker,
 } from "../../harness/stack.ts";
-import { type Answer, readAnswer } from "../support/answer.ts";
+import type { Answer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { deliver, eventOf } from "../support/webhook.ts";
 
 /** The attribute of an account's metadata that names the attempt which made it. */
 const STAMP = "linked_accounts_attempt";
@@ -202,32 +203,14 @@ export class Relayed {
 
   /** Delivers a signed event that an account's registration is complete. */
   async deliver(event: string, account: string): Promise<Answer> {
-    const data = { object: "linked_account", id: account };
-    const about = { object: "event", id: event, livemode: false, created_at: "2030-01-01T00:00:00Z" };
-    const body = JSON.stringify({ ...about, key: "linked_account.complete", data });
-    const at = String(Math.floor(Date.now() / 1_000));
-    const secret = Buffer.from(this.secrets.WEBHOOK_SECRET, "base64");
-    const signature = createHmac("sha256", secret).update(`${at}.${body}`).digest("hex");
-    // alone on its connection, as in Customer.fetch
-    const headers = {
-      "Omise-Signature-Timestamp": at,
-      "Omise-Signature": signature,
-      Connection: "close",
-    };
-    return readAnswer(
-      "POST",
-      await fetch(`${this.worker.url}/webhooks/omise`, { method: "POST", body, headers }),
-    );
+    const body = JSON.stringify(eventOf({ object: "linked_account", id: account }, { id: event }));
+    return deliver(this.worker.url, this.secrets.WEBHOOK_SECRET, body);
   }
 }
 
 /** The stamps of accounts, each of which names the one attempt that made it. */
 export function stamps(held: Held[]): string[] {
   return held.map(({ metadata }) => metadata[STAMP] ?? "");
-}
-
-export function eventId(): string {
-  return `evnt_test_${randomUUID().replaceAll("-", "").slice(0, 19)}`;
 }
 
 /** What the Worker cannot do with its database: anything, or one kind of write. */

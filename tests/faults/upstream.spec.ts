@@ -9,7 +9,8 @@ import { answerOf, bodyStart, type Exchange, type Fault, headOf } from "../../ha
 import { OPERATE } from "../../harness/session.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { type Customer, register } from "../support/customer.ts";
-import { eventId, Relayed } from "./relayed.ts";
+import { eventId } from "../support/webhook.ts";
+import { Relayed } from "./relayed.ts";
 
 const MB = 1_048_576;
 

@@ -13,7 +13,6 @@
 // collects when it likes, which for a Worker that does nothing but answer is after hundreds of megabytes. So memory is looked at after a
 // collection: what is alive in the Worker's isolate, and what the process has, of which the Worker's WebAssembly memory is a part.
 
-import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -32,8 +31,9 @@ import {
   startWorker,
   workerds,
 } from "../../harness/stack.ts";
-import { type Answer, readAnswer } from "../support/answer.ts";
+import type { Answer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { deliver as deliverTo, eventOf } from "../support/webhook.ts";
 
 const CUSTOMERS = 1_000;
 const TYPES = ["direct_debit_bay", "direct_debit_kbank", "direct_debit_ktb", "direct_debit_scb"];
@@ -553,26 +553,9 @@ async function trespass(
 
 /** Omise tells that the bank has answered; after a 5xx it does so again. */
 async function deliver(event: { id: string; account: Account }, due: number): Promise<void> {
-  const body = JSON.stringify({
-    object: "event",
-    id: event.id,
-    livemode: false,
-    key: "linked_account.complete",
-    data: { object: "linked_account", id: event.account.id },
-    created_at: "2030-01-01T00:00:00Z",
-  });
-  const timestamp = String(Math.floor(Date.now() / 1_000));
-  const key = Buffer.from(secrets.WEBHOOK_SECRET, "base64");
-  const headers = {
-    "Omise-Signature-Timestamp": timestamp,
-    "Omise-Signature": createHmac("sha256", key).update(`${timestamp}.${body}`).digest("hex"),
-    // as customers do, see Customer.fetch
-    Connection: "close",
-  };
-  const answer = await readAnswer(
-    "POST",
-    await fetch(`${worker.url}/webhooks/omise`, { method: "POST", body, headers }),
-  );
+  const data = { object: "linked_account", id: event.account.id };
+  const body = JSON.stringify(eventOf(data, { id: event.id }));
+  const answer = await deliverTo(worker.url, secrets.WEBHOOK_SECRET, body);
   measure("webhook", due, answer);
   explain("webhook", answer);
   if (answer.status >= 500) events.push(event);

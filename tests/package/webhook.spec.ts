@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
 import { before, suite, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { signedHeaders } from "../support/webhook.ts";
 import { Installed } from "./installed.ts";
-import { delivery, event, headersOf } from "./worker.ts";
+import { delivery, event } from "./worker.ts";
 
 type Webhook = typeof import("../../pkg-template/webhook.d.ts");
 
@@ -22,7 +23,7 @@ const body = JSON.stringify(event);
 const dashboard = secret.toString("base64");
 
 const signed = (text: string | Uint8Array = body, at: number | string = now()) =>
-  headersOf(secret, text, String(at));
+  signedHeaders(secret, text, String(at));
 
 async function refused(reason: string, ...[raw, headers, secrets]: Parameters<Webhook["verifyWebhook"]>) {
   await assert.rejects(webhook.verifyWebhook(raw, headers, secrets), (error: Error) => {
@@ -145,7 +146,7 @@ suite("what is not", () => {
     await refused(
       "signature_mismatch",
       body,
-      headersOf(Buffer.from(dashboard), body, String(now())),
+      signedHeaders(Buffer.from(dashboard), body, String(now())),
       dashboard,
     );
     await refused(

@@ -1,10 +1,11 @@
 // A Worker for one account, as far as the journey goes, and a webhook that Omise would send.
 
 import assert from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { signedHeaders } from "../support/webhook.ts";
 
 const ID = "lnac_test_5zylnmmt2kl9chq3ip1";
 
@@ -114,22 +115,11 @@ export interface Delivery {
   secret: string;
 }
 
-/** A delivery that was signed at a time, by the documented recipe in Node's own crypto. */
-export function delivery(
-  body: string = JSON.stringify(event, null, 2),
-  at = Math.floor(Date.now() / 1000),
-): Delivery {
+/** Returns a delivery that is signed now, with a new secret. */
+export function delivery(): Delivery {
+  const body = JSON.stringify(event, null, 2);
   const secret = randomBytes(32);
-  return { body, headers: headersOf(secret, body, String(at)), secret: secret.toString("base64") };
-}
-
-export function headersOf(
-  secret: Buffer,
-  body: string | Uint8Array,
-  timestamp: string,
-): Record<string, string> {
-  const signature = createHmac("sha256", secret).update(`${timestamp}.`).update(body).digest("hex");
-  return { "Omise-Signature": signature, "Omise-Signature-Timestamp": timestamp };
+  return { body, headers: signedHeaders(secret, body), secret: secret.toString("base64") };
 }
 
 export const event = {

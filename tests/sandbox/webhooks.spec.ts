@@ -1,7 +1,7 @@
 // Events: which there are, that they are signed, and that they arrive, in order, for as long as somebody may take them.
 
 import { strict as assert } from "node:assert";
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
@@ -12,6 +12,7 @@ import { after, beforeEach, suite, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
 import { until } from "../support/until.ts";
+import { sign } from "../support/webhook.ts";
 import { type Answer, sandbox as another, basic, RETURN_URI, read } from "./sandbox.ts";
 
 const MINUTE = 60;
@@ -231,15 +232,12 @@ class Sandbox {
   }
 }
 
-const hmac = (secret: string, timestamp: string, text: string) =>
-  createHmac("sha256", Buffer.from(secret, "base64")).update(`${timestamp}.${text}`).digest("hex");
-
 /** That all of these secrets signed, just now, and no others. */
 function assertSigned({ headers, text }: Received, by: string[] = [secrets.WEBHOOK_SECRET]): void {
   const timestamp = String(headers["omise-signature-timestamp"]);
   assert.match(timestamp, /^\d{10}$/);
   assert.ok(Math.abs(Number(timestamp) - Date.now() / 1_000) < 60, "by the machine's clock");
-  assert.equal(headers["omise-signature"], by.map((secret) => hmac(secret, timestamp, text)).join(","));
+  assert.equal(headers["omise-signature"], by.map((secret) => sign(secret, timestamp, text)).join(","));
 }
 
 const receiver = new Receiver();

@@ -1,11 +1,11 @@
 // The contract is sound, complete and kept, and what breaks it is noticed.
 
 import assert from "node:assert/strict";
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
-import { type Answer, assertError, issuesOf, readAnswer } from "../support/answer.ts";
+import { type Answer, assertError, issuesOf } from "../support/answer.ts";
 import { facts } from "../support/facts.ts";
 import {
   assertContract,
@@ -19,6 +19,7 @@ import {
   validator,
 } from "../support/contract.ts";
 import { Customer, register } from "../support/customer.ts";
+import { deliver as deliverTo } from "../support/webhook.ts";
 
 let stack: Stack;
 let returnUri: string;
@@ -47,16 +48,8 @@ interface Exchange {
   answer: Answer;
 }
 
-async function deliver(event: Record<string, unknown>): Promise<Answer> {
-  const body = JSON.stringify(event);
-  const timestamp = String(Math.floor(Date.now() / 1_000));
-  const signature = createHmac("sha256", Buffer.from(stack.env.webhook_secret, "base64"))
-    .update(`${timestamp}.${body}`)
-    .digest("hex");
-  const headers = { "Omise-Signature": signature, "Omise-Signature-Timestamp": timestamp };
-  const url = `${stack.workerUrl}/webhooks/omise`;
-  return readAnswer("POST", await fetch(url, { method: "POST", body, headers }));
-}
+const deliver = (event: Record<string, unknown>) =>
+  deliverTo(stack.workerUrl, stack.env.webhook_secret, JSON.stringify(event));
 
 /** Has every operation succeed once. */
 async function successes(): Promise<Exchange[]> {

@@ -1,13 +1,14 @@
 // Omise's events: believed only when signed, taken as a hint, dealt with once.
 
 import assert from "node:assert/strict";
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { type Answer, assertError, assertStandardHeaders, readAnswer } from "../support/answer.ts";
+import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { deliver as deliverTo, eventOf, sign } from "../support/webhook.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -49,25 +50,10 @@ function answerWith(status: number, body: unknown): void {
 }
 
 const now = () => Math.floor(Date.now() / 1_000);
-const eventId = () => `evnt_test_${randomUUID().replaceAll("-", "").slice(0, 19)}`;
 
-/** An event as Omise sends it: pretty-printed, with the whole object in it. */
-const event = (overrides: Record<string, unknown> = {}) => ({
-  object: "event",
-  id: eventId(),
-  livemode: false,
-  location: "/events/x",
-  webhook_deliveries: [],
-  data: { ...mine, status: "successful" },
-  key: "linked_account.complete",
-  created_at: "2030-01-01T00:00:00Z",
-  ...overrides,
-});
-
-function sign(secret: string, timestamp: string, body: string): string {
-  const key = Buffer.from(secret, "base64");
-  return createHmac("sha256", key).update(`${timestamp}.${body}`).digest("hex");
-}
+/** An event about the one account, as if the customer had registered. */
+const event = (overrides: Record<string, unknown> = {}) =>
+  eventOf({ ...mine, status: "successful" }, overrides);
 
 interface Delivery {
   timestamp?: string;
@@ -79,10 +65,10 @@ interface Delivery {
 async function deliver(body: string, delivery: Delivery = {}): Promise<Answer> {
   const { timestamp = String(now()), secret = secrets.WEBHOOK_SECRET } = delivery;
   const { signature = sign(secret, timestamp, body) } = delivery;
-  // alone on its connection, as in Customer.fetch
-  const headers = new Headers({ "Omise-Signature-Timestamp": timestamp, Connection: "close" });
-  if (signature !== null) headers.set("Omise-Signature", signature);
-  return readAnswer("POST", await fetch(`${worker.url}/webhooks/omise`, { method: "POST", body, headers }));
+  return deliverTo(worker.url, secret, body, {
+    "Omise-Signature-Timestamp": timestamp,
+    ...(signature !== null && { "Omise-Signature": signature }),
+  });
 }
 
 const send = (value: unknown, delivery?: Delivery) => deliver(JSON.stringify(value, null, 2), delivery);
