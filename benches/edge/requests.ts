@@ -1,18 +1,15 @@
 // What customers ask for, all of whoever is measured.
 
-import { createHmac, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
+import { token } from "../../harness/session.ts";
 import { idOf, ownerOf, PER_CUSTOMER, SHOP } from "./seeds.ts";
 
 /** What is asked for. */
 export const OPERATIONS = ["create", "retrieve", "delete", "list", "poll"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** How session tokens are made. */
-export interface Session {
-  secret: string;
-  iss: string;
-  aud: string;
-}
+/** The session settings that a token is minted from. */
+export type Session = Parameters<typeof token>[0];
 
 /** A request, and its answer. */
 export interface Wanted {
@@ -24,13 +21,9 @@ export interface Wanted {
   has: string[];
 }
 
-/** A session token as a shop's backend would mint it. */
+/** Mints a session token that outlasts the bench. */
 export function tokenOf(session: Session, subject: string): string {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const exp = Math.floor(Date.now() / 1_000) + 1_800;
-  const claims = { iss: session.iss, aud: session.aud, sub: subject, exp };
-  const message = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
-  return `${message}.${createHmac("sha256", session.secret).update(message).digest("base64url")}`;
+  return token(session, { sub: subject, exp: Math.floor(Date.now() / 1_000) + 1_800 });
 }
 
 /** What a customer's browser sends, and what it ought to be answered; without a token. */

@@ -1,6 +1,7 @@
 // What D1 and the upstream hold before anything is measured: the same accounts, of many customers, linked long ago. One is pending,
 // for those who poll.
 
+import { account } from "../../harness/omise.ts";
 import type { Database } from "../../harness/stack.ts";
 
 const CUSTOMERS = 2_000;
@@ -37,32 +38,23 @@ export function pendingAccount(
   metadata: Record<string, unknown>,
   origin: string,
 ): Account {
-  return {
-    object: "linked_account",
+  return account({
     id,
-    livemode: false,
-    location: `/linked_accounts/${id}`,
     registration_uri: `${origin}/register?ref=${id}`,
     return_uri: returnUri,
     type,
-    status: "pending",
-    last_digits: null,
     metadata,
-    failure_code: null,
-    failure_message: null,
-    registered_at: null,
-    expires_at: "2030-01-02T00:00:00Z",
     created_at: LINKED_AT,
-  };
+  }) as Account;
 }
 
 /** The account of this number, as the upstream at `origin` has it. */
 export function seed(number: number, origin: string): Account {
   const metadata = { order: `A-${number}`, channel: "web", [STAMP]: attemptOf(number) };
   const returnUri = `${SHOP}/return?link_state=${attemptOf(number)}`;
-  const account = pendingAccount(idOf(number), "direct_debit_kbank", returnUri, metadata, origin);
-  if (number === PENDING) return account;
-  return { ...account, status: "successful", last_digits: "1234", registered_at: LINKED_AT };
+  const pending = pendingAccount(idOf(number), "direct_debit_kbank", returnUri, metadata, origin);
+  if (number === PENDING) return pending;
+  return { ...pending, status: "successful", last_digits: "1234", registered_at: LINKED_AT };
 }
 
 /** Puts all of them into a ledger, as their owners see them. */

@@ -3,9 +3,9 @@
 // It takes the JSON that a pass-through leaves as it is, and the form that Omise documents. Lists are of everybody's accounts: it does
 // not know who asks.
 
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FakeOmise, listOf } from "../../harness/omise.ts";
 import { ACCOUNTS, type Account, pendingAccount, seed } from "./seeds.ts";
 
 /** What run.ts tells. Each is answered with `null` once it holds. */
@@ -21,23 +21,12 @@ let accounts = new Map<string, Account>();
 let delay = 0;
 let created = 0;
 
-const server = createServer((request, response) => {
-  answer(request)
-    .then(async ({ status, body }) => {
-      if (delay > 0) await sleep(delay);
-      const text = JSON.stringify(body);
-      const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
-      response.writeHead(status, headers).end(text);
-    })
-    .catch(() => response.destroy());
-});
-// a connection may be idle while others are measured: who asks again must not find it closing
-server.keepAliveTimeout = 3_600_000;
-server.requestTimeout = 0;
-server.listen(0, "127.0.0.1", () => {
-  restore();
-  process.send?.({ url: origin() });
-});
+// A connection stays open while other peers are measured, so that the next request on it does not find it closing.
+const server = new FakeOmise({ keepRequests: false, keepAliveTimeout: 3_600_000, requestTimeout: 0 });
+server.answer = (request, response, text) =>
+  void respond(request, response, text).catch(() => response.destroy());
+const origin = await server.start();
+restore();
 
 process.on("message", (told: Told) => {
   if (told.delay !== undefined) delay = told.delay;
@@ -45,20 +34,23 @@ process.on("message", (told: Told) => {
   process.send?.(null);
 });
 process.on("disconnect", () => process.exit());
-
-function origin(): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+process.send?.({ url: origin });
 
 function restore(): void {
   const numbers = Array.from({ length: ACCOUNTS + 1 }, (_, number) => number);
-  accounts = new Map(numbers.map((number) => seed(number, origin())).map((account) => [account.id, account]));
+  accounts = new Map(numbers.map((number) => seed(number, origin)).map((account) => [account.id, account]));
 }
 
-async function answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
+async function respond(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
+  const { status, body } = answer(request, text);
+  if (delay > 0) await sleep(delay);
+  const json = JSON.stringify(body);
+  const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(json) };
+  response.writeHead(status, headers).end(json);
+}
+
+function answer(request: IncomingMessage, text: string): { status: number; body: unknown } {
   const { method, url = "/", headers } = request;
-  let text = "";
-  for await (const chunk of request.setEncoding("utf8")) text += chunk;
   if (headers.authorization !== authorization) return refusal(401, "authentication_failure");
   const [path = "", query = ""] = url.split("?");
   if (path === "/linked_accounts") {
@@ -83,13 +75,7 @@ function create(text: string, json?: boolean): Account {
     if (entry) metadata[entry] = value;
   }
   const id = `lnac_test_new${(created++).toString(36).padStart(16, "0")}`;
-  const account = pendingAccount(
-    id,
-    form.get("type") ?? "",
-    form.get("return_uri") ?? "",
-    metadata,
-    origin(),
-  );
+  const account = pendingAccount(id, form.get("type") ?? "", form.get("return_uri") ?? "", metadata, origin);
   accounts.set(id, account);
   return account;
 }
@@ -106,17 +92,7 @@ function list(query: URLSearchParams): unknown {
     if (data.length === limit) break;
     data.push(account);
   }
-  return {
-    object: "list",
-    data,
-    limit,
-    offset: 0,
-    total: accounts.size,
-    location: "/linked_accounts",
-    order: "chronological",
-    from: "1970-01-01T00:00:00Z",
-    to: "2030-01-01T00:00:00Z",
-  };
+  return listOf(data, { limit, total: accounts.size });
 }
 
 function refusal(status: number, code: string): { status: number; body: unknown } {

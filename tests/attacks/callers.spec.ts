@@ -1,20 +1,12 @@
 // Attacks by callers: who they say they are, whose accounts they ask for, and which pages they come from.
 
 import assert from "node:assert/strict";
-import {
-  constants,
-  createHmac,
-  generateKeyPairSync,
-  type KeyObject,
-  randomUUID,
-  type SignKeyObjectInput,
-  sign,
-} from "node:crypto";
+import { constants, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
 import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
-import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
+import { claimsFor, hmac, jwt, OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
 import {
   type Bindings,
   type Database,
@@ -24,6 +16,7 @@ import {
 } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders, issuesOf, readAnswer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { jwkOf, type KeyPair, keyPair, keySet, signedBy } from "../support/keys.ts";
 import { seedLinks } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 
@@ -88,7 +81,7 @@ before(async () => {
   omise.answer = documented;
   omiseUrl = await omise.start();
   attackerUrl = await attacker.start();
-  attacker.answer = serve(setOf(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
+  attacker.answer = serve(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
   const options = { omiseUrl, storefrontUrl: STOREFRONT, secrets, log };
   [worker, keyed] = await Promise.all([
     startWorker({ ...options, bindings: { ALLOWED_ORIGINS } }),
@@ -500,37 +493,14 @@ test("C3b: what a victim approves for an attacker is never confirmed, and no ans
 
 // -------------------------------------------------------------------------------------------- session tokens
 
-interface Pair {
-  alg: string;
-  kid: string;
-  privateKey: KeyObject;
-  publicKey: KeyObject;
-}
-
-const EC = pair("ES256", "ec");
-const RSA = pair("RS256", "rsa");
-const ED = pair("EdDSA", "ed");
+const EC = keyPair("ES256", "ec");
+const RSA = keyPair("RS256", "rsa");
+const ED = keyPair("EdDSA", "ed");
 const KEYS = [EC, RSA, ED];
-const NEXT = pair("ES256", "next");
-const ATTACKER = pair("ES256", "attacker");
+const NEXT = keyPair("ES256", "next");
+const ATTACKER = keyPair("ES256", "attacker");
 
-function pair(alg: string, kid: string): Pair {
-  const keys = () => {
-    if (alg === "ES256") return generateKeyPairSync("ec", { namedCurve: "P-256" });
-    return alg === "RS256"
-      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
-      : generateKeyPairSync("ed25519");
-  };
-  return { alg, kid, ...keys() };
-}
-
-function jwkOf({ alg, kid, publicKey }: Pair, members: Json = {}): Json {
-  return { ...publicKey.export({ format: "jwk" }), alg, kid, use: "sig", ...members };
-}
-
-/** A JWK set. */
-const setOf = (...keys: Json[]) => JSON.stringify({ keys });
-const TRUSTED = setOf(
+const TRUSTED = keySet(
   jwkOf(EC),
   jwkOf(RSA),
   jwkOf(ED),
@@ -543,40 +513,12 @@ const TRUSTED = setOf(
 
 const now = () => Math.floor(Date.now() / 1000);
 const b64 = (data: string | Buffer) => Buffer.from(data).toString("base64url");
-const claimsOf = (of: Running, claims: Json = {}): Json => ({
-  iss: STOREFRONT,
-  aud: of.url,
-  sub: "customer-1",
-  exp: now() + 300,
-  ...claims,
-});
-
-/** A token in the compact form; header and claims may be text that no serialiser would write. */
-function jwt(header: Json | string, claims: Json | string, signer: (message: string) => Buffer): string {
-  const [head, body] = [header, claims].map((part) =>
-    b64(typeof part === "string" ? part : JSON.stringify(part)),
-  );
-  return `${head}.${body}.${b64(signer(`${head}.${body}`))}`;
-}
-
-const hmac =
-  (secret: string | Buffer, hash = "sha256") =>
-  (message: string) =>
-    createHmac(hash, secret).update(message).digest();
+const claimsOf = (of: Running, claims?: Json) => claimsFor({ iss: STOREFRONT, aud: of.url }, claims);
 const unsigned = () => Buffer.alloc(0);
 
-const by =
-  ({ alg, privateKey }: Pair, options: Omit<SignKeyObjectInput, "key"> = {}, hash = "sha256") =>
-  (message: string) =>
-    sign(alg === "EdDSA" ? null : hash, Buffer.from(message), {
-      key: privateKey,
-      dsaEncoding: "ieee-p1363",
-      ...options,
-    });
-
 /** A token for the Worker that trusts keys; `header` is over what the pair says of itself. */
-function minted(of: Running, pair: Pair, header: Json = {}, claims: Json = {}): string {
-  return jwt({ alg: pair.alg, kid: pair.kid, ...header }, claimsOf(of, claims), by(pair));
+function minted(of: Running, pair: KeyPair, header: Json = {}, claims: Json = {}): string {
+  return jwt({ alg: pair.alg, kid: pair.kid, ...header }, claimsOf(of, claims), signedBy(pair));
 }
 
 /** A token for the Worker that trusts the secret, signed with it. */
@@ -725,12 +667,12 @@ test("C5: a public key is no secret, and each key is for its own algorithm", asy
         minted(keyed, key, { kid: `${key.kid} without alg`, alg }),
       ),
     ]),
-    ["PS256", rsa("PS256", by(RSA, pss))],
-    ["PS256 that says RS256", rsa("RS256", by(RSA, pss))],
-    ["RS512", rsa("RS512", by(RSA, {}, "sha512"))],
-    ["RS512 that says RS256", rsa("RS256", by(RSA, {}, "sha512"))],
-    ["RS1 that says RS256", rsa("RS256", by(RSA, {}, "sha1"))],
-    ["ES256 in DER", jwt({ alg: "ES256", kid: "ec" }, claimsOf(keyed), by(EC, { dsaEncoding: "der" }))],
+    ["PS256", rsa("PS256", signedBy(RSA, pss))],
+    ["PS256 that says RS256", rsa("RS256", signedBy(RSA, pss))],
+    ["RS512", rsa("RS512", signedBy(RSA, {}, "sha512"))],
+    ["RS512 that says RS256", rsa("RS256", signedBy(RSA, {}, "sha512"))],
+    ["RS1 that says RS256", rsa("RS256", signedBy(RSA, {}, "sha1"))],
+    ["ES256 in DER", jwt({ alg: "ES256", kid: "ec" }, claimsOf(keyed), signedBy(EC, { dsaEncoding: "der" }))],
     ["a key for HS256", minted(keyed, RSA, { kid: "rsa for HS256" })],
   ]);
   // nor does a Worker with a secret take a signature of any key's
@@ -798,7 +740,7 @@ test("C6: a token's header chooses no key, and brings none", async () => {
     ),
     ...each("crit", crits, (crit) => minted(keyed, EC, { crit })),
     ["crit and b64", minted(keyed, EC, { crit: ["b64"], b64: false })],
-    ["two kids", jwt('{"alg":"ES256","kid":"ec","kid":"ec"}', claimsOf(keyed), by(EC))],
+    ["two kids", jwt('{"alg":"ES256","kid":"ec","kid":"ec"}', claimsOf(keyed), signedBy(EC))],
   ]);
   // what is ignored does a good token no harm either
   for (const header of foreign) await assertIn(keyed, minted(keyed, EC, header));
@@ -817,7 +759,7 @@ test("C6: a token's header chooses no key, and brings none", async () => {
 });
 
 test("C6: keys come from the configured address alone, whatever a token or that address points to", async (t) => {
-  const [server, url] = await publishing(t, serve(setOf(jwkOf(EC))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
   const keys = await trusting(t, url);
   const jku = `${attackerUrl}/jwks`;
   await assertIn(keys, minted(keys, EC, { jku }));
@@ -954,7 +896,7 @@ async function assertUnavailable(of: Running, bearer: string): Promise<void> {
 }
 
 test("C8: while no keys can be had nobody is let in, be their address down, slow, huge or HTML", async (t) => {
-  const good = setOf(jwkOf(EC));
+  const good = keySet(jwkOf(EC));
   let patience: NodeJS.Timeout | undefined;
   const slow: FakeOmise["answer"] = (_, response) => {
     response.writeHead(200).write(good.slice(0, 20));
@@ -989,12 +931,12 @@ test("C8: while no keys can be had nobody is let in, be their address down, slow
 });
 
 test("C8: keys at hand serve on while their address is down, and unknown names cost one more fetch", async (t) => {
-  const [server, url] = await publishing(t, serve(setOf(jwkOf(EC), jwkOf(RSA))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC), jwkOf(RSA))));
   const keys = await trusting(t, url);
   for (let i = 0; i < 5; i++) await assertIn(keys, minted(keys, i % 2 ? EC : RSA));
   assert.equal(server.requests.length, 1);
   // what an address that is out of order says is nothing, even if it reads like a set
-  server.answer = serve(setOf(jwkOf(ATTACKER)), 500);
+  server.answer = serve(keySet(jwkOf(ATTACKER)), 500);
   await Promise.all(Array.from({ length: 10 }, () => assertUnavailable(keys, minted(keys, ATTACKER))));
   for (let i = 0; i < 10; i++) await assertUnavailable(keys, minted(keys, ATTACKER, { kid: `unknown ${i}` }));
   for (const each of [EC, RSA]) await assertIn(keys, minted(keys, each));
@@ -1003,10 +945,10 @@ test("C8: keys at hand serve on while their address is down, and unknown names c
 
 test("C8: a rotated key is fetched once, the old one goes, and a flood of unknown names costs nothing more", async (t) => {
   const oct = { kty: "oct", alg: "HS256", kid: "oct", k: b64("k".repeat(32)) };
-  const [server, url] = await publishing(t, serve(setOf(jwkOf(EC), oct)));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC), oct)));
   const keys = await trusting(t, url);
   await assertIn(keys, minted(keys, EC));
-  server.answer = serve(setOf(jwkOf(NEXT), jwkOf(ED, { alg: undefined }), oct));
+  server.answer = serve(keySet(jwkOf(NEXT), jwkOf(ED, { alg: undefined }), oct));
   await Promise.all(Array.from({ length: 10 }, () => assertIn(keys, minted(keys, NEXT))));
   assert.equal(server.requests.length, 2);
   await assertRefused(keys, [

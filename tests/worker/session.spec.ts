@@ -1,78 +1,39 @@
 // Session tokens: which are believed, which are not, and where the keys come from.
 
 import assert from "node:assert/strict";
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { sign } from "node:crypto";
 import { once } from "node:events";
 import { request as httpRequest, type ServerResponse } from "node:http";
 import { after, before, type TestContext, test } from "node:test";
 import { FakeOmise } from "../../harness/omise.ts";
+import { claimsFor, hmac, jwt } from "../../harness/session.ts";
 import { type Bindings, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError } from "../support/answer.ts";
+import { jwkOf, type KeyPair, keyPair, keySet, signedBy } from "../support/keys.ts";
 
 const ISSUER = "http://127.0.0.1:1";
 
 type Jwk = Record<string, unknown>;
 
-/** A key pair of a shop that signs with one algorithm. */
-interface Pair {
-  alg: string;
-  kid: string;
-  privateKey: KeyObject;
-  publicKey: KeyObject;
-}
-
-const es256 = (kid: string): Pair => ({
-  alg: "ES256",
-  kid,
-  ...generateKeyPairSync("ec", { namedCurve: "P-256" }),
-});
-const rs256 = (kid: string): Pair => ({
-  alg: "RS256",
-  kid,
-  ...generateKeyPairSync("rsa", { modulusLength: 2048 }),
-});
-const eddsa = (kid: string): Pair => ({ alg: "EdDSA", kid, ...generateKeyPairSync("ed25519") });
-
-const EC = es256("ec");
-const RSA = rs256("rsa");
-const ED = eddsa("ed");
-const ATTACKER = es256("attacker");
-
-function jwk({ alg, kid, publicKey }: Pair, members: Jwk = {}): Jwk {
-  return { ...publicKey.export({ format: "jwk" }), alg, kid, use: "sig", ...members };
-}
-
-const jwks = (...keys: Jwk[]) => JSON.stringify({ keys });
+const EC = keyPair("ES256", "ec");
+const RSA = keyPair("RS256", "rsa");
+const ED = keyPair("EdDSA", "ed");
+const ATTACKER = keyPair("ES256", "attacker");
 
 const now = () => Math.floor(Date.now() / 1000);
 const b64 = (data: string | Buffer) => Buffer.from(data).toString("base64url");
 
-function signature({ alg, privateKey }: Pair, message: string): Buffer {
-  const data = Buffer.from(message);
-  if (alg === "ES256") return sign("sha256", data, { key: privateKey, dsaEncoding: "ieee-p1363" });
-  return sign(alg === "RS256" ? "sha256" : null, data, privateKey);
-}
+const claimsOf = (worker: Running, claims?: Jwk) => claimsFor({ iss: ISSUER, aud: worker.url }, claims);
 
-const claimsFor = (worker: Running, claims: object = {}) => ({
-  iss: ISSUER,
-  aud: worker.url,
-  sub: "customer-1",
-  exp: now() + 300,
-  ...claims,
-});
-
-/** A token for `worker`; `header` is over what the pair says of itself. */
-function mint(worker: Running, pair: Pair, header: Jwk = {}, claims: object = {}): string {
+/** Mints a token for `worker`; `header` is put over the pair's own. */
+function mint(worker: Running, pair: KeyPair, header: Jwk = {}, claims: Jwk = {}): string {
   const { alg, kid } = pair;
-  const message = `${b64(JSON.stringify({ alg, kid, typ: "JWT", ...header }))}.${b64(JSON.stringify(claimsFor(worker, claims)))}`;
-  return `${message}.${b64(signature(pair, message))}`;
+  return jwt({ alg, kid, typ: "JWT", ...header }, claimsOf(worker, claims), signedBy(pair));
 }
 
-/** The same with HMAC. */
-function mintHmac(worker: Running, secret: string | Buffer, header: Jwk): string {
-  const message = `${b64(JSON.stringify(header))}.${b64(JSON.stringify(claimsFor(worker)))}`;
-  return `${message}.${createHmac("sha256", secret).update(message).digest("base64url")}`;
-}
+/** Mints a token for `worker` with HMAC. */
+const mintHmac = (worker: Running, secret: string | Buffer, header: Jwk) =>
+  jwt(header, claimsOf(worker), hmac(secret));
 
 async function ask(worker: Running, authorization: string): Promise<Answer> {
   const url = `${worker.url}/linked_accounts/lnac_test_1`;
@@ -153,10 +114,10 @@ function garbage(worker: Running): [string, string][] {
     ["no algorithm", mint(worker, EC, { alg: undefined })],
     ["algorithm of no key", mint(worker, EC, { alg: "ES384" })],
     ["HMAC with the RSA key's PEM", mintHmac(worker, pem, { alg: "HS256", kid: "rsa" })],
-    ["HMAC with the JWK", mintHmac(worker, JSON.stringify(jwk(RSA)), { alg: "HS256", kid: "rsa" })],
+    ["HMAC with the JWK", mintHmac(worker, JSON.stringify(jwkOf(RSA)), { alg: "HS256", kid: "rsa" })],
     [
       "HMAC with the modulus",
-      mintHmac(worker, Buffer.from(String(jwk(RSA).n), "base64url"), { alg: "HS256" }),
+      mintHmac(worker, Buffer.from(String(jwkOf(RSA).n), "base64url"), { alg: "HS256" }),
     ],
     ["HMAC with nothing", mintHmac(worker, "", { alg: "HS256", kid: "ec" })],
     ["signature in DER", raw(header, claims, b64(der))],
@@ -195,22 +156,22 @@ const lines: string[] = [];
 
 before(async () => {
   attacker = new FakeOmise();
-  attacker.answer = serve(jwks(jwk(ATTACKER), jwk(ATTACKER, { kid: "ec" })));
+  attacker.answer = serve(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
   attackerUrl = await attacker.start();
   const offCurve = { kty: "EC", crv: "P-256", x: b64(Buffer.alloc(32, 1)), y: b64(Buffer.alloc(32, 2)) };
   const keys = [
-    jwk(EC),
-    jwk(RSA),
-    jwk(ED, { use: undefined, key_ops: ["verify"] }),
-    jwk(EC, { kid: "no alg", alg: undefined }),
-    jwk(EC, { kid: "for encryption", use: "enc" }),
-    jwk(EC, { kid: "for signing", key_ops: ["sign"] }),
-    jwk(EC, { kid: "twin" }),
-    jwk(ED, { kid: "twin" }),
+    jwkOf(EC),
+    jwkOf(RSA),
+    jwkOf(ED, { use: undefined, key_ops: ["verify"] }),
+    jwkOf(EC, { kid: "no alg", alg: undefined }),
+    jwkOf(EC, { kid: "for encryption", use: "enc" }),
+    jwkOf(EC, { kid: "for signing", key_ops: ["sign"] }),
+    jwkOf(EC, { kid: "twin" }),
+    jwkOf(ED, { kid: "twin" }),
     { ...offCurve, alg: "ES256", kid: "off the curve" },
-    jwk(EC, { kid: undefined }),
+    jwkOf(EC, { kid: undefined }),
   ];
-  inline = await start({ SESSION_JWKS: jwks(...keys) }, (line) => lines.push(line));
+  inline = await start({ SESSION_JWKS: keySet(...keys) }, (line) => lines.push(line));
 });
 after(async () => {
   await inline?.dispose();
@@ -242,7 +203,7 @@ test("no other token is, and every fault is one answer that tells nothing", asyn
   const good = mint(inline, EC);
   const [header, claims, signed = ""] = good.split(".");
   const bytes = Buffer.from(signed, "base64url");
-  const own = jwk(ATTACKER);
+  const own = jwkOf(ATTACKER);
   const flipped = [EC, RSA, ED].map((pair): [string, string] => {
     const [head, body, tail = ""] = mint(inline, pair).split(".");
     const flip = Buffer.from(tail, "base64url");
@@ -350,7 +311,7 @@ test("with a secret, public keys and unsigned tokens open nothing", async (t) =>
 });
 
 test("a set is fetched once, for tokens that could be good", async (t) => {
-  const [server, url] = await publishing(t, serve(jwks(jwk(EC), jwk(RSA), jwk(ED))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC), jwkOf(RSA), jwkOf(ED))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   for (const [fault, token] of garbage(worker)) {
     assert.equal((await ask(worker, `Bearer ${token}`)).status, 401, fault);
@@ -369,8 +330,8 @@ test("a set is fetched once, for tokens that could be good", async (t) => {
 });
 
 test("a token without a name is for the only key", async (t) => {
-  const unusable = jwk(RSA, { alg: undefined });
-  const [, url] = await publishing(t, serve(jwks(jwk(EC, { kid: undefined }), unusable)));
+  const unusable = jwkOf(RSA, { alg: undefined });
+  const [, url] = await publishing(t, serve(keySet(jwkOf(EC, { kid: undefined }), unusable)));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertIn(worker, mint(worker, EC, { kid: undefined }));
   await assertRefused(worker, mint(worker, ATTACKER, { kid: undefined }));
@@ -379,7 +340,7 @@ test("a token without a name is for the only key", async (t) => {
 test("twenty who come at once to a Worker without keys share one fetch", async (t) => {
   const held: (() => void)[] = [];
   const [server, url] = await publishing(t, (_, response) => {
-    held.push(() => serve(jwks(jwk(EC)))(_, response));
+    held.push(() => serve(keySet(jwkOf(EC)))(_, response));
   });
   const worker = await trusting(t, { SESSION_JWKS: url });
   const all = Promise.all(Array.from({ length: 20 }, () => assertIn(worker, mint(worker, EC))));
@@ -403,7 +364,7 @@ test("who waits for a fetch does not depend on the one who began it", async (t) 
   const headers = { Authorization: `Bearer ${mint(worker, EC)}` };
   const abandoned = fetch(`${worker.url}/linked_accounts/lnac_test_1`, { headers, signal: gone.signal });
   await first;
-  server.answer = serve(jwks(jwk(EC)));
+  server.answer = serve(keySet(jwkOf(EC)));
   const waiting = Promise.all(Array.from({ length: 5 }, () => assertIn(worker, mint(worker, EC))));
   gone.abort();
   await assert.rejects(abandoned, { name: "AbortError" });
@@ -412,11 +373,11 @@ test("who waits for a fetch does not depend on the one who began it", async (t) 
 });
 
 test("a rotated key is found by one more fetch, and the old one goes with it", async (t) => {
-  const [server, url] = await publishing(t, serve(jwks(jwk(EC))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
-  const next = es256("next");
+  const next = keyPair("ES256", "next");
   await assertIn(worker, mint(worker, EC));
-  server.answer = serve(jwks(jwk(next)));
+  server.answer = serve(keySet(jwkOf(next)));
   await Promise.all(Array.from({ length: 10 }, () => assertIn(worker, mint(worker, next))));
   assert.equal(server.requests.length, 2);
   await assertRefused(worker, mint(worker, EC));
@@ -424,7 +385,7 @@ test("a rotated key is found by one more fetch, and the old one goes with it", a
 });
 
 test("a flood of unknown names costs one fetch", async (t) => {
-  const [server, url] = await publishing(t, serve(jwks(jwk(EC))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertIn(worker, mint(worker, EC));
   const unknown = (i: number) => mint(worker, ATTACKER, { kid: `unknown ${i}` });
@@ -435,7 +396,7 @@ test("a flood of unknown names costs one fetch", async (t) => {
 });
 
 test("a Worker that begins with an unknown name fetches once for it", async (t) => {
-  const [server, url] = await publishing(t, serve(jwks(jwk(EC))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertRefused(worker, mint(worker, ATTACKER));
   assert.equal(server.requests.length, 1);
@@ -444,7 +405,7 @@ test("a Worker that begins with an unknown name fetches once for it", async (t) 
 });
 
 test("while a fetch for an unknown name hangs or fails, known keys serve on", async (t) => {
-  const [server, url] = await publishing(t, serve(jwks(jwk(EC))));
+  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertIn(worker, mint(worker, EC));
   const asked = new Promise<ServerResponse>((resolve) => {
@@ -461,7 +422,7 @@ test("while a fetch for an unknown name hangs or fails, known keys serve on", as
 });
 
 test("without keys nobody is let in, and the address is left alone for a while", async (t) => {
-  const good = jwks(jwk(EC));
+  const good = keySet(jwkOf(EC));
   const answers: [string, FakeOmise["answer"]][] = [
     ["500", (_, response) => response.writeHead(500).end(good)],
     ["201", (_, response) => response.writeHead(201).end(good)],
@@ -476,7 +437,7 @@ test("without keys nobody is let in, and the address is left alone for a while",
         response.destroy();
       },
     ],
-    ["no usable keys", serve(jwks(jwk(EC, { alg: undefined }), jwk(RSA, { use: "enc" })))],
+    ["no usable keys", serve(keySet(jwkOf(EC, { alg: undefined }), jwkOf(RSA, { use: "enc" })))],
   ];
   for (const [what, answer] of answers) {
     await t.test(what, async (t) => {
