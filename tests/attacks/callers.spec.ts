@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { constants, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
 import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
 import { claimsFor, hmac, jwt, OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
@@ -16,6 +16,7 @@ import {
 } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders, issuesOf, readAnswer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { publishing, serving } from "../support/key-server.ts";
 import { jwkOf, type KeyPair, keyPair, keySet, signedBy } from "../support/keys.ts";
 import { seedLinks } from "../support/seed.ts";
 import { until } from "../support/until.ts";
@@ -81,7 +82,7 @@ before(async () => {
   omise.answer = documented;
   omiseUrl = await omise.start();
   attackerUrl = await attacker.start();
-  attacker.answer = serve(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
+  attacker.answer = serving(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
   const options = { omiseUrl, storefrontUrl: STOREFRONT, secrets, log };
   [worker, keyed] = await Promise.all([
     startWorker({ ...options, bindings: { ALLOWED_ORIGINS } }),
@@ -759,7 +760,7 @@ test("C6: a token's header chooses no key, and brings none", async () => {
 });
 
 test("C6: keys come from the configured address alone, whatever a token or that address points to", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC))));
   const keys = await trusting(t, url);
   const jku = `${attackerUrl}/jwks`;
   await assertIn(keys, minted(keys, EC, { jku }));
@@ -861,22 +862,6 @@ test("C7: a token that is not for here, for now and for somebody is refused, wit
 
 // -------------------------------------------------------------------------------------- where keys come from
 
-/** A server for key sets; `FakeOmise` does what the test says and remembers what it was asked. */
-async function publishing(t: TestContext, answer: FakeOmise["answer"]): Promise<[FakeOmise, string]> {
-  const server = new FakeOmise();
-  server.answer = answer;
-  const url = `${await server.start()}/keys?for=links`;
-  t.after(() => server.stop());
-  return [server, url];
-}
-
-/** Answers with a set. */
-function serve(set: string, status = 200): FakeOmise["answer"] {
-  return (_: IncomingMessage, response: ServerResponse) => {
-    response.writeHead(status, { "Content-Type": "application/json" }).end(set);
-  };
-}
-
 /** A Worker that fetches its keys there, until the test ends. */
 async function trusting(t: TestContext, url: string): Promise<Running> {
   const bindings: Bindings = { SESSION_SECRET: undefined, SESSION_JWKS: url };
@@ -906,9 +891,9 @@ test("C8: while no keys can be had nobody is let in, be their address down, slow
   t.after(() => clearTimeout(patience));
   const page = `<!doctype html><title>Sign in</title><script type="application/json">${good}</script>`;
   const answers: [string, FakeOmise["answer"]][] = [
-    ["down", serve(good, 500)],
+    ["down", serving(good, 500)],
     ["slow", slow],
-    ["huge", serve(good + " ".repeat(64 * 1024))],
+    ["huge", serving(good + " ".repeat(64 * 1024))],
     ["HTML", (_, response) => response.writeHead(200, { "Content-Type": "text/html" }).end(page)],
   ];
   await Promise.all(
@@ -917,7 +902,7 @@ test("C8: while no keys can be had nobody is let in, be their address down, slow
       const keys = await trusting(t, url);
       await assertUnavailable(keys, minted(keys, EC));
       // mended, and not asked again so soon
-      server.answer = serve(good);
+      server.answer = serving(good);
       await assertUnavailable(keys, minted(keys, EC));
       await assertUnavailable(keys, minted(keys, ATTACKER));
       for (const bearer of [minted(keys, EC, { alg: "none" }), minted(keys, EC, {}, { exp: 1 }), "x"]) {
@@ -931,12 +916,12 @@ test("C8: while no keys can be had nobody is let in, be their address down, slow
 });
 
 test("C8: keys at hand serve on while their address is down, and unknown names cost one more fetch", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC), jwkOf(RSA))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC), jwkOf(RSA))));
   const keys = await trusting(t, url);
   for (let i = 0; i < 5; i++) await assertIn(keys, minted(keys, i % 2 ? EC : RSA));
   assert.equal(server.requests.length, 1);
   // what an address that is out of order says is nothing, even if it reads like a set
-  server.answer = serve(keySet(jwkOf(ATTACKER)), 500);
+  server.answer = serving(keySet(jwkOf(ATTACKER)), 500);
   await Promise.all(Array.from({ length: 10 }, () => assertUnavailable(keys, minted(keys, ATTACKER))));
   for (let i = 0; i < 10; i++) await assertUnavailable(keys, minted(keys, ATTACKER, { kid: `unknown ${i}` }));
   for (const each of [EC, RSA]) await assertIn(keys, minted(keys, each));
@@ -945,10 +930,10 @@ test("C8: keys at hand serve on while their address is down, and unknown names c
 
 test("C8: a rotated key is fetched once, the old one goes, and a flood of unknown names costs nothing more", async (t) => {
   const oct = { kty: "oct", alg: "HS256", kid: "oct", k: b64("k".repeat(32)) };
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC), oct)));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC), oct)));
   const keys = await trusting(t, url);
   await assertIn(keys, minted(keys, EC));
-  server.answer = serve(keySet(jwkOf(NEXT), jwkOf(ED, { alg: undefined }), oct));
+  server.answer = serving(keySet(jwkOf(NEXT), jwkOf(ED, { alg: undefined }), oct));
   await Promise.all(Array.from({ length: 10 }, () => assertIn(keys, minted(keys, NEXT))));
   assert.equal(server.requests.length, 2);
   await assertRefused(keys, [
@@ -958,7 +943,7 @@ test("C8: a rotated key is fetched once, the old one goes, and a flood of unknow
     ["another's under the new name", minted(keys, ATTACKER, { kid: "next" })],
     ...each("unknown", [...Array(30).keys()], (i) => minted(keys, ATTACKER, { kid: `unknown ${i}` })),
   ]);
-  server.answer = serve("", 500);
+  server.answer = serving("", 500);
   await assertIn(keys, minted(keys, NEXT));
   assert.equal(server.requests.length, 2, "no further fetch so soon");
 });

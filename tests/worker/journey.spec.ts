@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { OPERATE } from "../../harness/session.ts";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { ATTRIBUTES, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer, register } from "../support/customer.ts";
@@ -93,7 +94,7 @@ test("somebody else's, an unknown and an ill-formed id are one answer", async ()
 });
 
 test("an operator sees every account of the key, whoever made it", async () => {
-  const operator = customer("operator", { scope: "linked_accounts:operate" });
+  const operator = customer("operator", OPERATE);
   const { id } = (await customer().create()).body;
   assert.equal((await operator.get(id)).body.id, id);
   // made by another system on the same key: only Omise knows it

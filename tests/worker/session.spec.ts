@@ -6,12 +6,11 @@ import { once } from "node:events";
 import { request as httpRequest, type ServerResponse } from "node:http";
 import { after, before, type TestContext, test } from "node:test";
 import { FakeOmise } from "../../harness/omise.ts";
-import { claimsFor, hmac, jwt } from "../../harness/session.ts";
+import { claimsFor, hmac, jwt, STOREFRONT } from "../../harness/session.ts";
 import { type Bindings, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError } from "../support/answer.ts";
+import { publishing, serving } from "../support/key-server.ts";
 import { jwkOf, type KeyPair, keyPair, keySet, signedBy } from "../support/keys.ts";
-
-const ISSUER = "http://127.0.0.1:1";
 
 type Jwk = Record<string, unknown>;
 
@@ -23,7 +22,7 @@ const ATTACKER = keyPair("ES256", "attacker");
 const now = () => Math.floor(Date.now() / 1000);
 const b64 = (data: string | Buffer) => Buffer.from(data).toString("base64url");
 
-const claimsOf = (worker: Running, claims?: Jwk) => claimsFor({ iss: ISSUER, aud: worker.url }, claims);
+const claimsOf = (worker: Running, claims?: Jwk) => claimsFor({ iss: STOREFRONT, aud: worker.url }, claims);
 
 /** Mints a token for `worker`; `header` is put over the pair's own. */
 function mint(worker: Running, pair: KeyPair, header: Jwk = {}, claims: Jwk = {}): string {
@@ -63,7 +62,7 @@ async function assertUnavailable(worker: Running, token: string): Promise<void> 
 function start(keys: Bindings, log?: (line: string) => void): Promise<Running> {
   const bindings = { SESSION_SECRET: undefined, SESSION_JWKS: undefined, ...keys };
   const omiseUrl = "http://127.0.0.1:2";
-  return startWorker({ omiseUrl, storefrontUrl: ISSUER, secrets: randomSecrets(), bindings, log });
+  return startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets: randomSecrets(), bindings, log });
 }
 
 /** The same, until the test ends. */
@@ -72,20 +71,6 @@ async function trusting(t: TestContext, keys: Bindings): Promise<Running> {
   t.after(() => worker.dispose());
   return worker;
 }
-
-/** A server for key sets; `FakeOmise` does what the test says and remembers what it was asked. */
-async function publishing(t: TestContext, answer: FakeOmise["answer"]): Promise<[FakeOmise, string]> {
-  const server = new FakeOmise();
-  server.answer = answer;
-  const url = `${await server.start()}/keys?for=links`;
-  t.after(() => server.stop());
-  return [server, url];
-}
-
-/** Answers with a set. */
-const serve = (set: string) => (_: unknown, response: ServerResponse) => {
-  response.writeHead(200, { "Content-Type": "application/json" }).end(set);
-};
 
 /** What no key makes good. The names are of the faults. */
 function garbage(worker: Running): [string, string][] {
@@ -133,10 +118,10 @@ function garbage(worker: Running): [string, string][] {
     ["no exp", mint(worker, EC, {}, { exp: undefined })],
     ["exp a string", mint(worker, EC, {}, { exp: String(now() + 300) })],
     ["not yet", mint(worker, EC, {}, { nbf: now() + 120 })],
-    ["another issuer", mint(worker, EC, {}, { iss: `${ISSUER}/` })],
-    ["issuer a list", mint(worker, EC, {}, { iss: [ISSUER] })],
-    ["another audience", mint(worker, EC, {}, { aud: ISSUER })],
-    ["other audiences", mint(worker, EC, {}, { aud: [ISSUER, `${worker.url}/`] })],
+    ["another issuer", mint(worker, EC, {}, { iss: `${STOREFRONT}/` })],
+    ["issuer a list", mint(worker, EC, {}, { iss: [STOREFRONT] })],
+    ["another audience", mint(worker, EC, {}, { aud: STOREFRONT })],
+    ["other audiences", mint(worker, EC, {}, { aud: [STOREFRONT, `${worker.url}/`] })],
     ["no audience", mint(worker, EC, {}, { aud: undefined })],
     ["no subject", mint(worker, EC, {}, { sub: undefined })],
     ["empty subject", mint(worker, EC, {}, { sub: "" })],
@@ -156,7 +141,7 @@ const lines: string[] = [];
 
 before(async () => {
   attacker = new FakeOmise();
-  attacker.answer = serve(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
+  attacker.answer = serving(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
   attackerUrl = await attacker.start();
   const offCurve = { kty: "EC", crv: "P-256", x: b64(Buffer.alloc(32, 1)), y: b64(Buffer.alloc(32, 2)) };
   const keys = [
@@ -182,7 +167,7 @@ test("tokens of each algorithm are believed", async () => {
   for (const pair of [EC, RSA, ED]) {
     for (const claims of [
       {},
-      { aud: [ISSUER, inline.url] },
+      { aud: [STOREFRONT, inline.url] },
       { exp: now() - 50 },
       { exp: now() + 3_600 },
       { nbf: now() + 50 },
@@ -311,7 +296,7 @@ test("with a secret, public keys and unsigned tokens open nothing", async (t) =>
 });
 
 test("a set is fetched once, for tokens that could be good", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC), jwkOf(RSA), jwkOf(ED))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC), jwkOf(RSA), jwkOf(ED))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   for (const [fault, token] of garbage(worker)) {
     assert.equal((await ask(worker, `Bearer ${token}`)).status, 401, fault);
@@ -331,7 +316,7 @@ test("a set is fetched once, for tokens that could be good", async (t) => {
 
 test("a token without a name is for the only key", async (t) => {
   const unusable = jwkOf(RSA, { alg: undefined });
-  const [, url] = await publishing(t, serve(keySet(jwkOf(EC, { kid: undefined }), unusable)));
+  const [, url] = await publishing(t, serving(keySet(jwkOf(EC, { kid: undefined }), unusable)));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertIn(worker, mint(worker, EC, { kid: undefined }));
   await assertRefused(worker, mint(worker, ATTACKER, { kid: undefined }));
@@ -339,8 +324,8 @@ test("a token without a name is for the only key", async (t) => {
 
 test("twenty who come at once to a Worker without keys share one fetch", async (t) => {
   const held: (() => void)[] = [];
-  const [server, url] = await publishing(t, (_, response) => {
-    held.push(() => serve(keySet(jwkOf(EC)))(_, response));
+  const [server, url] = await publishing(t, (request, response, body) => {
+    held.push(() => serving(keySet(jwkOf(EC)))(request, response, body));
   });
   const worker = await trusting(t, { SESSION_JWKS: url });
   const all = Promise.all(Array.from({ length: 20 }, () => assertIn(worker, mint(worker, EC))));
@@ -364,7 +349,7 @@ test("who waits for a fetch does not depend on the one who began it", async (t) 
   const headers = { Authorization: `Bearer ${mint(worker, EC)}` };
   const abandoned = fetch(`${worker.url}/linked_accounts/lnac_test_1`, { headers, signal: gone.signal });
   await first;
-  server.answer = serve(keySet(jwkOf(EC)));
+  server.answer = serving(keySet(jwkOf(EC)));
   const waiting = Promise.all(Array.from({ length: 5 }, () => assertIn(worker, mint(worker, EC))));
   gone.abort();
   await assert.rejects(abandoned, { name: "AbortError" });
@@ -373,11 +358,11 @@ test("who waits for a fetch does not depend on the one who began it", async (t) 
 });
 
 test("a rotated key is found by one more fetch, and the old one goes with it", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   const next = keyPair("ES256", "next");
   await assertIn(worker, mint(worker, EC));
-  server.answer = serve(keySet(jwkOf(next)));
+  server.answer = serving(keySet(jwkOf(next)));
   await Promise.all(Array.from({ length: 10 }, () => assertIn(worker, mint(worker, next))));
   assert.equal(server.requests.length, 2);
   await assertRefused(worker, mint(worker, EC));
@@ -385,7 +370,7 @@ test("a rotated key is found by one more fetch, and the old one goes with it", a
 });
 
 test("a flood of unknown names costs one fetch", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertIn(worker, mint(worker, EC));
   const unknown = (i: number) => mint(worker, ATTACKER, { kid: `unknown ${i}` });
@@ -396,7 +381,7 @@ test("a flood of unknown names costs one fetch", async (t) => {
 });
 
 test("a Worker that begins with an unknown name fetches once for it", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertRefused(worker, mint(worker, ATTACKER));
   assert.equal(server.requests.length, 1);
@@ -405,7 +390,7 @@ test("a Worker that begins with an unknown name fetches once for it", async (t) 
 });
 
 test("while a fetch for an unknown name hangs or fails, known keys serve on", async (t) => {
-  const [server, url] = await publishing(t, serve(keySet(jwkOf(EC))));
+  const [server, url] = await publishing(t, serving(keySet(jwkOf(EC))));
   const worker = await trusting(t, { SESSION_JWKS: url });
   await assertIn(worker, mint(worker, EC));
   const asked = new Promise<ServerResponse>((resolve) => {
@@ -437,14 +422,14 @@ test("without keys nobody is let in, and the address is left alone for a while",
         response.destroy();
       },
     ],
-    ["no usable keys", serve(keySet(jwkOf(EC, { alg: undefined }), jwkOf(RSA, { use: "enc" })))],
+    ["no usable keys", serving(keySet(jwkOf(EC, { alg: undefined }), jwkOf(RSA, { use: "enc" })))],
   ];
   for (const [what, answer] of answers) {
     await t.test(what, async (t) => {
       const [server, url] = await publishing(t, answer);
       const worker = await trusting(t, { SESSION_JWKS: url });
       await assertUnavailable(worker, mint(worker, EC));
-      server.answer = serve(good);
+      server.answer = serving(good);
       await assertUnavailable(worker, mint(worker, EC));
       await assertRefused(worker, mint(worker, EC, { alg: "none" }));
       assert.equal(server.requests.length, 1);

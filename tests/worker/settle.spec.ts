@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { account, FakeOmise } from "../../harness/omise.ts";
+import { account, FakeOmise, listOf } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertError } from "../support/answer.ts";
@@ -55,7 +55,7 @@ omise.answer = (request, response, body) => {
       return at >= time("from") && at <= time("to");
     });
     const data = found.slice(offset, offset + limit);
-    json(200, { object: "list", data, limit, offset, total: found.length });
+    json(200, listOf(data, { limit, offset, total: found.length }));
   } else {
     const found = accounts.find(({ location }) => location === url.pathname);
     if (found) json(200, found);
