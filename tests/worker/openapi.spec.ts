@@ -6,7 +6,6 @@ import { after, before, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { type Answer, assertError, issuesOf } from "../support/answer.ts";
-import { facts } from "../support/facts.ts";
 import {
   assertContract,
   document,
@@ -19,6 +18,7 @@ import {
   validator,
 } from "../support/contract.ts";
 import { Customer, register } from "../support/customer.ts";
+import { facts } from "../support/facts.ts";
 import { deliver as deliverTo } from "../support/webhook.ts";
 
 let stack: Stack;
