@@ -53,6 +53,7 @@ export interface Session {
 /** A rate limit of wrangler.toml. */
 interface RateLimit {
   name: string;
+  namespace_id: string;
   simple: { limit: number; period: 10 | 60 };
 }
 
@@ -348,9 +349,9 @@ async function run(
   const ratelimits = Object.fromEntries(
     config.ratelimits
       .filter(({ name }: RateLimit) => kept(name))
-      .map(({ name, simple }: RateLimit) => [
+      .map(({ name, namespace_id, simple }: RateLimit) => [
         name,
-        { simple: options.rateLimits ? simple : { ...simple, limit: NO_LIMIT } },
+        { namespace_id, simple: options.rateLimits ? simple : { ...simple, limit: NO_LIMIT } },
       ]),
   );
   const databases = Object.entries(workerOptions.d1Databases ?? {}).filter(([name]) => kept(name));

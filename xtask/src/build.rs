@@ -161,6 +161,8 @@ fn lock() -> Result<File> {
 
 /// A Worker in Rust, with features: `<folder>/<out>/index.js`, its declarations, and `index_bg.wasm`.
 fn worker(folder: &str, out: &str, features: &[&str], profile: Profile) -> Result<bool> {
+    const RESET: &str = "export function __wbg_reset_state(): void;\n";
+
     let build = folder_of(&format!("{folder}/{out}"), profile);
     let what = format!("build {}", build.strip_prefix(root()).unwrap_or(&build).display());
     let crate_folder = root().join(folder);
@@ -214,6 +216,8 @@ fn worker(folder: &str, out: &str, features: &[&str], profile: Profile) -> Resul
         let bundle = read(&build.join("index.js"))?;
         fs::write(build.join("index.js"), once(&bundle, "import source ", "import ")?)
             .context("cannot write index.js")?;
+        let declared = read(&generated.join("index.d.ts"))?;
+        fs::write(build.join("index.d.ts"), declared + RESET).context("cannot write index.d.ts")?;
         for output in &outputs {
             not_empty(output)?;
         }
@@ -336,7 +340,10 @@ fn sandbox_package(profile: Profile) -> Result<bool> {
             copy(&from.join(name), &folder.join(name))?;
         }
         copy(&root().join("sandbox/entry.js"), &folder.join("entry.js"))?;
-        copy_folder(&built, &folder.join("build"))?;
+        fs::create_dir_all(folder.join("build")).context("cannot create build/")?;
+        for name in ["index.js", "index_bg.wasm"] {
+            copy(&built.join(name), &folder.join("build").join(name))?;
+        }
         quietly(
             Command::new(tools::esbuild()?)
                 .arg(from.join("main.ts"))

@@ -205,10 +205,14 @@ impl Suite {
             ],
             Self::Worker => {
                 let runs = node_test("worker", IN_WORKERD, asked)?;
-                let crashes = runs.iter().any(|run| run.mentions("panic.spec.ts"));
+                let has = |spec| runs.iter().any(|run| run.mentions(spec));
                 build(&[Product::Worker, Product::Sandbox])?;
-                if crashes {
+                if has("panic.spec.ts") {
                     build(&[Product::WorkerFault])?;
+                }
+                if has("deploy.spec.ts") {
+                    // What wrangler would send.
+                    build::build(&[Product::Worker], Profile::Release)?;
                 }
                 tools::curl()?;
                 runs

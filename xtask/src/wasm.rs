@@ -108,18 +108,18 @@ fn rustflags() -> Result<Vec<String>> {
 /// The form of the glue.
 #[derive(Clone, Copy)]
 pub(crate) enum Glue {
-    /// Imports its module as bundlers do, and leaves loading to others; with TypeScript declarations.
+    /// Imports its module as bundlers do, and leaves loading to others.
     Bundler,
     /// Instantiates its module on import, and can make a new instance in the place of one that died.
     Worker,
 }
 
-/// Generates glue and module into a folder: `<name>.js`, `<name>_bg.wasm`, and what else belongs to the form.
+/// Generates glue and module into a folder: `<name>.js`, `<name>.d.ts`, `<name>_bg.wasm`, and what else belongs to the form.
 pub(crate) fn bind(module: &Path, name: &str, folder: &Path, glue: Glue) -> Result<()> {
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(module).out_name(name);
+    bindgen.input_path(module).out_name(name).typescript(true);
     match glue {
-        Glue::Bundler => bindgen.bundler(true)?.typescript(true),
+        Glue::Bundler => bindgen.bundler(true)?,
         Glue::Worker => bindgen.module(true)?.reset_state_function(true).force_enable_abort_handler(true),
     };
     bindgen.generate(folder).with_context(|| format!("wasm-bindgen cannot read {}", module.display()))
