@@ -403,7 +403,10 @@ mod tests {
             ("http://127.0.0.1:8789/return", "http://127.0.0.1:8789/return"),
             ("http://localhost:80/", "http://localhost/"),
             ("http://[::1]:3000/", "http://[::1]:3000/"),
+            ("https://shop.example:1/", "https://shop.example:1/"),
+            ("https://shop.example:65535/", "https://shop.example:65535/"),
             ("https://203.0.113.7/x", "https://203.0.113.7/x"),
+            ("https://shop.example/a%20b%21", "https://shop.example/a%20b%21"),
             ("https://shop.example/?", "https://shop.example/?"),
             ("https://shop.example//a/%E0%B8%81", "https://shop.example//a/%E0%B8%81"),
         ] {
@@ -416,8 +419,6 @@ mod tests {
     #[test]
     fn refused() {
         use ReturnUriError as E;
-        let long = format!("https://shop.example/{}", "a".repeat(ReturnUri::MAX_LEN));
-        let grows = format!("https://shop.example?{}", "a".repeat(ReturnUri::MAX_LEN - 21));
         for (text, error) in [
             ("", E::Syntax),
             ("/return", E::Syntax),
@@ -446,6 +447,9 @@ mod tests {
             ("https://127.0.0.1.1/", E::Host),
             ("https://127.0.0.01/", E::Host),
             ("https://127.1/", E::Host),
+            ("https://a.0.113.7/", E::Host),
+            ("https://1a2.0.113.7/", E::Host),
+            ("https://20a.0.113.7/", E::Host),
             ("https://[::ffff:127.0.0.1]/", E::Host),
             ("https://[fe80::1]/", E::Host),
             ("https://xn--hop-ehd.example/", E::Host),
@@ -459,16 +463,76 @@ mod tests {
             ("https://shop.example/a%2fb", E::Path),
             ("https://shop.example/a%5Cb", E::Path),
             ("https://shop.example/a%00", E::Path),
+            ("https://shop.example/a%1F", E::Path),
+            ("https://shop.example/a%7f", E::Path),
             ("https://shop.example/a%252e", E::Path),
             ("https://shop.example/a\tb", E::Syntax),
             ("ht\ntps://shop.example/", E::Syntax),
             ("https://shop.example/ a", E::Syntax),
             (" https://shop.example/", E::Syntax),
-            (&long, E::TooLong),
-            (&grows, E::TooLong),
         ] {
             assert_eq!(ReturnUri::parse(text).unwrap_err(), error, "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_longest_address_is_measured_before_and_after_reserialisation() {
+        let of_len = |start: &str, len: usize| format!("{start}{}", "a".repeat(len - start.len()));
+        let longest = of_len("https://shop.example/", ReturnUri::MAX_LEN);
+        assert_eq!(ReturnUri::parse(&longest).unwrap().as_str(), longest);
+        for text in [
+            of_len("https://shop.example/", ReturnUri::MAX_LEN + 1),
+            // Shorter than the limit without its port.
+            of_len("https://shop.example:443/", ReturnUri::MAX_LEN + 1),
+            // Longer than the limit with a path.
+            of_len("https://shop.example?", ReturnUri::MAX_LEN),
+        ] {
+            assert_eq!(ReturnUri::parse(&text).unwrap_err(), ReturnUriError::TooLong, "{} bytes", text.len());
+        }
+    }
+
+    #[test]
+    fn hosts_and_labels_have_the_lengths_of_dns() {
+        let host = |lengths: [usize; 4]| lengths.map(|len| "a".repeat(len)).join(".");
+        for (host, ok) in [
+            (host([63, 63, 63, 61]), true), // 253 bytes
+            (host([63, 63, 63, 62]), false),
+            (host([63, 63, 63, 63]), false),
+            (host([1, 1, 1, 63]), true),
+            (host([1, 1, 1, 64]), false),
+        ] {
+            let expected = if ok { None } else { Some(ReturnUriError::Host) };
+            assert_eq!(ReturnUri::parse(&format!("https://{host}/")).err(), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_has_four_octets_without_leading_zeros() {
+        for number in 0..=1_000_u16 {
+            for label in [format!("{number}"), format!("{number:02}"), format!("{number:03}")] {
+                let plain = label.parse::<u8>().is_ok_and(|octet| octet.to_string() == label);
+                assert_eq!(ReturnUri::parse(&format!("https://203.0.113.{label}/")).is_ok(), plain, "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_state_what_was_expected() {
+        use ReturnUriError as E;
+        for (error, words) in [
+            (E::Syntax, "absolute URI"),
+            (E::TooLong, "2048 bytes"),
+            (E::Scheme, "https"),
+            (E::UserInfo, "user name"),
+            (E::Fragment, "fragment"),
+            (E::Host, "host of lower-case letters"),
+            (E::Port, "1 to 65535"),
+            (E::Path, "dot segments"),
+        ] {
+            let text = error.to_string();
+            assert!(text.starts_with("expected ") && text.contains(words), "{error:?}: {text}");
+        }
+        assert!(E::TooLong.to_string().contains(&ReturnUri::MAX_LEN.to_string()));
     }
 
     #[test]

@@ -350,6 +350,8 @@ mod tests {
             let expected = if ok { Ok(()) } else { Err(VerifyError::Signature) };
             assert_eq!(verify(&secrets, &header, time, BODY, now), expected, "{header}");
         }
+        let ten = [by_old.as_str(); MAX_SIGNATURES].join(",");
+        assert_eq!(verify(std::slice::from_ref(&old), &ten, time, BODY, now), Ok(()));
         let eleven = vec![by_old; MAX_SIGNATURES + 1].join(",");
         assert_eq!(verify(&[old], &eleven, time, BODY, now), Err(VerifyError::TooManySignatures));
     }
@@ -392,7 +394,25 @@ mod tests {
         ] {
             assert_eq!(WebhookSecret::parse(text).unwrap_err(), error, "{text}");
         }
-        assert!(!format!("{:?}", secret(1)).contains("AQEB"));
+        let of_len = |len| WebhookSecret::parse(&STANDARD.encode(vec![1_u8; len]));
+        assert_eq!(of_len(WebhookSecret::MIN_BYTES - 1).unwrap_err(), WebhookSecretError::TooShort);
+        assert_eq!(format!("{:?}", of_len(WebhookSecret::MIN_BYTES).unwrap()), "WebhookSecret(redacted)");
+    }
+
+    #[test]
+    fn errors_state_what_was_expected() {
+        for (text, words) in [
+            (WebhookSecretError::NotBase64.to_string(), "Base64"),
+            (WebhookSecretError::TooShort.to_string(), "at least 16 bytes"),
+            (VerifyError::TooLarge.to_string(), "at most 278528 bytes"),
+            (VerifyError::Timestamp.to_string(), "seconds since 1970 in Omise-Signature-Timestamp"),
+            (VerifyError::TooManySignatures.to_string(), "at most 10 signatures"),
+            (VerifyError::Signature.to_string(), "check the secret"),
+            (VerifyError::Stale.to_string(), "300 seconds"),
+            (EventError(()).to_string(), "event object"),
+        ] {
+            assert!(text.contains(words), "{text}");
+        }
     }
 
     #[test]
@@ -409,9 +429,32 @@ mod tests {
         assert!(charge.data().contains("\"charge\""));
         assert_eq!(Event::parse(text.replace("\"event\"", "\"charge\"").as_bytes()).unwrap_err(), EventError(()));
         assert!(Event::parse(br#"["event","evnt_1",false,"x","2024-06-03T04:11:14Z",{}]"#).is_err());
-        let huge = format!("{text}{}", " ".repeat(MAX_EVENT));
-        assert!(Event::parse(huge.as_bytes()).is_err());
-        assert_eq!(verify(&[secret(1)], "", "0", huge.as_bytes(), at(0)), Err(VerifyError::TooLarge));
+    }
+
+    #[test]
+    fn an_event_carries_the_largest_account() {
+        let secret = secret(1);
+        let time = "1717387874";
+        let account = format!("{{\"object\":\"linked_account\"{}}}", " ".repeat(MAX_ACCOUNT - 27));
+        assert_eq!(account.len(), MAX_ACCOUNT);
+        let text = String::from_utf8(BODY.to_vec()).unwrap();
+        let (before, rest) = text.split_once("\"data\": ").unwrap();
+        let (_, after) = rest.split_once("},\n").unwrap();
+        let event = format!("{before}\"data\": {account},\n{after}");
+        // Up to 16 KB around the account.
+        let padding = |len: usize| event.clone() + &" ".repeat(len - event.len());
+
+        let longest = padding(MAX_ACCOUNT + 16 * 1024);
+        assert_eq!(Event::parse(longest.as_bytes()).unwrap().data(), account);
+        let signature = sign(&secret, time, longest.as_bytes());
+        let verified = verify(std::slice::from_ref(&secret), &signature, time, longest.as_bytes(), at(1_717_387_874));
+        assert_eq!(verified, Ok(()));
+
+        let longer = padding(MAX_ACCOUNT + 16 * 1024 + 1);
+        assert_eq!(Event::parse(longer.as_bytes()).unwrap_err(), EventError(()));
+        let signature = sign(&secret, time, longer.as_bytes());
+        let refused = verify(&[secret], &signature, time, longer.as_bytes(), at(1_717_387_874));
+        assert_eq!(refused, Err(VerifyError::TooLarge));
     }
 
     proptest! {
