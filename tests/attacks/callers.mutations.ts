@@ -1,6 +1,6 @@
-// The defences against callers who are not who they say, or ask for what is not theirs.
+// Mutations for callers.spec.ts: authentication, authorisation and CORS.
 
-import type { Mutation } from "./mutation.ts";
+import type { Substitution } from "./mutation.ts";
 
 const ANSWER = "worker/src/answer.rs";
 const JWKS = "worker/src/jwks.rs";
@@ -139,20 +139,6 @@ export default [
     file: LEDGER,
     find: "AND confirmed_at IS NULL AND status <> 'deleted'",
     replace: "AND confirmed_at IS NULL",
-  },
-  {
-    row: "C3b",
-    removes: "knows link_state however Omise writes it",
-    file: "src/return_uri.rs",
-    find: "if !query.split('&').any(is_ours) {",
-    replace: "if !query.contains(LinkState::PARAMETER) {",
-  },
-  {
-    row: "C3b",
-    removes: "refuses a return_uri that brings its own link_state",
-    file: "src/create_request.rs",
-    find: "if uri.has_link_state() {",
-    replace: "if false {",
   },
   {
     row: "C4",
@@ -538,4 +524,4 @@ struct Claims {
     find: "if account.status != link.status {\n        context.ledger.record",
     replace: "if true {\n        context.ledger.record",
   },
-] satisfies Mutation[];
+] satisfies Substitution[];

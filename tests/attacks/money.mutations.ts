@@ -1,6 +1,6 @@
-// The defences against making something twice, and against losing it.
+// Mutations for money.spec.ts: at most one create, and no lost outcome.
 
-import type { Mutation } from "./mutation.ts";
+import type { Substitution } from "./mutation.ts";
 
 const CREATE = "worker/src/create.rs";
 const LEDGER = "worker/src/ledger.rs";
@@ -8,7 +8,6 @@ const PLATFORM = "worker/platform.js";
 const REQUEST = "worker/src/request.rs";
 const RESCUE = "worker/rescue.js";
 const RETRIEVE = "worker/src/retrieve.rs";
-const RETRY = "src/retry.rs";
 const SETTLE = "worker/src/settle.rs";
 const TABLES = "worker/migrations/0002_settling.sql";
 
@@ -157,27 +156,6 @@ export default [
   },
   {
     row: "C38",
-    removes: "sends a create once",
-    file: RETRY,
-    find: "        (_, Method::Post) => false,\n",
-    replace: "",
-  },
-  {
-    row: "C38",
-    removes: "tries a read again",
-    file: RETRY,
-    find: "pub const MAX_TRIES: u32 = 3;",
-    replace: "pub const MAX_TRIES: u32 = 1;",
-  },
-  {
-    row: "C38",
-    removes: "passes a long wait on to the customer",
-    file: RETRY,
-    find: "|| floor > MAX_RETRY_AFTER {",
-    replace: "{",
-  },
-  {
-    row: "C38",
     removes: "bounds how long a customer is told to wait",
     file: "worker/src/upstream.rs",
     find: "retry_after.unwrap_or(1).clamp(1, 3_600)",
@@ -206,24 +184,10 @@ export default [
   },
   {
     row: "C38",
-    removes: "makes sure that what it reads is an account",
-    file: "src/account.rs",
-    find: '        attributes.is("linked_account")?;\n',
-    replace: "",
-  },
-  {
-    row: "C38",
     removes: "makes sure that the account is the one that it has Omise make",
     file: CREATE,
     find: "Ok(account) if !settle::carries(&account, new.id) => {",
     replace: "Ok(account) if !settle::carries(&account, new.id) && false => {",
-  },
-  {
-    row: "C38",
-    removes: "takes no answer but 200 for a success",
-    file: "src/response.rs",
-    find: "200 => attributes::parse(body)",
-    replace: "200..=399 => attributes::parse(body)",
   },
   {
     row: "C43",
@@ -281,4 +245,4 @@ export default [
     find: "Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))",
     replace: 'Ok(Json::parse(&body).unwrap_or_else(|error| panic!("{error}")))',
   },
-] satisfies Mutation[];
+] satisfies Substitution[];

@@ -1,18 +1,28 @@
-// A defence taken away: `mutations.full.ts` builds the Worker without it, and the row's test has to fail.
+// Mutation: a defence taken out of the Worker. `mutations.full.ts` builds the Worker without it, and a test of its row has to fail.
 
-/** The Worker as it is shipped, or with faults for what only dies there. */
+/** The Worker as shipped, or with crash points (feature `fault`). */
 export type Build = "build" | "build-fault";
 
-export interface Mutation {
-  /** The row of the attack cases: its tests are named `C1: …`. */
+interface Defence {
+  /** The row of docs/threat-model.md; names of its tests begin with it: `C1: …`. */
   row: string;
-  /** What the Worker no longer does, in a few words. */
+  /** Completes the sentence "the Worker no longer …". */
   removes: string;
-  /** From the project's folder. */
+  /** The file that changes, relative to the project's folder. */
   file: string;
-  /** What stands in the file once. */
-  find: string;
-  replace: string;
-  /** The build whose tests tell; that which is shipped, unless said otherwise. */
+  /** The build that the row's tests run; the shipped one unless set. */
   build?: Build;
 }
+
+/** Replaces a text that the file contains exactly once. */
+export interface Substitution extends Defence {
+  find: string;
+  replace: string;
+}
+
+/** A file for `git apply`. Its first lines, before the diff, are `Row: …` and `Removes: …`. */
+export interface Patch extends Defence {
+  patch: string;
+}
+
+export type Mutation = Substitution | Patch;

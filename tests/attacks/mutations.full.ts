@@ -1,5 +1,5 @@
-// Every defence is taken away once, in a copy of the project and a build of the dev profile, and the tests of its row have to
-// fail. What caught what is written to docs/attacks.md.
+// Takes every defence out of the Worker, one at a time: builds a copy of the project without it, and expects a test of its row to
+// fail. Writes docs/attacks.md.
 //
 // `cargo xtask test --only attacks --full` runs this. ONLY=C1,C2 limits it to some rows, and then nothing is written.
 
@@ -14,90 +14,145 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { after, before, test } from "node:test";
-import { ATTACKS, type Caught, documented, MUTATIONS, ROOT, SPECS, SPECS_OF } from "./attacks.ts";
-import type { Build } from "./mutation.ts";
+import { ATTACKS, byRow, type Caught, document, documented, MUTATIONS, ROOT, SPECS } from "./attacks.ts";
+import type { Build, Mutation } from "./mutation.ts";
+import type { Result } from "./reporter.ts";
 
 const FOLDER = join(ROOT, "target/mutants");
 const TREE = join(FOLDER, "tree");
+/** Rows about the npm package, the bank's page or the sandbox: the Worker has no part in them. */
+const ELSEWHERE = ["C44", "C45", "C47", "C49"];
+
 const only = process.env.ONLY?.split(",");
 const caught: Caught[] = [];
+/** Tests of the unchanged Worker. */
+let tests: Result[] = [];
 /** The build that the last mutation left without its defence. */
 let spoilt: Build | undefined;
 
 before(() => {
   copyTree();
-  for (const out of ["build", "build-fault"] as const) build(out);
-  // On the same build, or what fails without a defence proves nothing.
-  const { failed, passed } = run(".*", SPECS);
-  assert.deepEqual(failed, []);
-  assert.ok(passed > 0);
+  for (const product of ["build", "build-fault"] as const) build(product);
+  // The same builds pass with every defence in place; otherwise a failure without one proves nothing.
+  tests = run(SPECS);
+  assert.deepEqual(failed(tests), []);
 });
 
 after(() => {
-  if (only === undefined && caught.length === MUTATIONS.length) writeFileSync(ATTACKS, documented(caught));
+  if (only === undefined && caught.length === MUTATIONS.length) writeFileSync(ATTACKS, document(caught));
+});
+
+test("every row of the threat model about the Worker has tests and mutations", () => {
+  const model = readFileSync(join(ROOT, "docs/threat-model.md"), "utf8");
+  const rows = new Set([...model.matchAll(/^\| (C\d+[a-z]?) \|/gm)].map(([, row = ""]) => row));
+  const expected = [...rows].filter((row) => !ELSEWHERE.includes(row)).sort(byRow);
+  assert.deepEqual([...new Set(tests.map(rowOf))].sort(byRow), expected);
+  assert.deepEqual([...new Set(MUTATIONS.map(({ row }) => row))], expected);
+});
+
+test("no two tests have the same name", () => {
+  const names = tests.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+});
+
+test("docs/attacks.md names tests that exist", { skip: only === undefined && "this run writes it" }, () => {
+  const names = new Set(tests.map(({ name }) => name));
+  const unknown = documented().flatMap(({ by }) => by.filter((name) => !names.has(name)));
+  assert.deepEqual(unknown, [], "run without ONLY to write it again");
 });
 
 for (const mutation of MUTATIONS) {
   if (only !== undefined && !only.includes(mutation.row)) continue;
   test(`${mutation.row}, ${mutation.removes}`, (t) => {
-    if (spoilt && spoilt !== (mutation.build ?? "build")) build(spoilt);
-    const path = join(TREE, mutation.file);
-    const text = readFileSync(path, "utf8");
-    writeFileSync(
-      path,
-      text.replace(mutation.find, () => mutation.replace),
-    );
+    const product = mutation.build ?? "build";
+    if (spoilt && spoilt !== product) build(spoilt);
+    const undo = apply(mutation);
     try {
-      build(mutation.build ?? "build");
-      spoilt = mutation.build ?? "build";
-      const { failed } = run(mutation.row, [...(SPECS_OF.get(mutation.row) ?? [])]);
-      assert.notEqual(failed.length, 0, "nothing noticed");
-      for (const name of failed) t.diagnostic(`caught by: ${name}`);
-      caught.push({ mutation, by: failed });
+      spoilt = product;
+      build(product);
+      const ofRow = tests.filter((test) => rowOf(test) === mutation.row);
+      const specs = new Set(ofRow.map(({ file }) => relative(TREE, file ?? "")));
+      const by = failed(run([...specs], mutation.row));
+      assert.notEqual(by.length, 0, "no test failed");
+      for (const name of by) t.diagnostic(`caught by: ${name}`);
+      caught.push({ mutation, by });
     } finally {
-      writeFileSync(path, text);
+      undo();
     }
   });
 }
 
-/** The project as git sees it, committed or about to be. Files that did not change keep their time, for cargo. */
+/** Changes the copied tree; the function that it returns changes it back. */
+function apply(mutation: Mutation): () => void {
+  if ("patch" in mutation) {
+    git(["apply", mutation.patch], TREE);
+    return () => git(["apply", "--reverse", mutation.patch], TREE);
+  }
+  const path = join(TREE, mutation.file);
+  const text = readFileSync(path, "utf8");
+  assert.equal(text.split(mutation.find).length - 1, 1, `occurrences in ${mutation.file}: ${mutation.find}`);
+  writeFileSync(
+    path,
+    text.replace(mutation.find, () => mutation.replace),
+  );
+  return () => writeFileSync(path, text);
+}
+
+/** Copies what git lists, committed or untracked. An unchanged file keeps its time, for cargo. Node packages are not shared with the
+ * project: the first build installs them in the copy. */
 function copyTree(): void {
-  const listed = command("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], ROOT);
+  const listed = git(["ls-files", "-z", "--cached", "--others", "--exclude-standard"], ROOT);
   for (const name of listed.split("\0").filter((name) => name && existsSync(join(ROOT, name)))) {
     const [from, to] = [join(ROOT, name), join(TREE, name)];
     if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) continue;
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(from, to);
   }
-  for (const name of ["node_modules", "sandbox/build"]) {
+  for (const name of [".tools", "sandbox/build"]) {
     rmSync(join(TREE, name), { recursive: true, force: true });
     symlinkSync(join(ROOT, name), join(TREE, name));
   }
 }
 
-/** Compiles what is in the tree; a mutation that does not compile fails here. */
-function build(out: Build): void {
-  const worker_build = process.env.WORKER_BUILD;
-  assert.ok(worker_build, "run by `cargo xtask test --only attacks --full`");
-  const features = out === "build-fault" ? ["--features", "fault"] : [];
-  command(worker_build, [".", "--dev", "--no-opt", "--out-dir", out, ...features], join(TREE, "worker"));
+/** Builds the Worker of the copied tree. A mutation that does not compile fails here. */
+function build(product: Build): void {
+  const name = product === "build" ? "worker" : "worker-fault";
+  command("cargo", ["xtask", "build", "--only", name], TREE, { CARGO_TARGET_DIR: join(FOLDER, "cargo") });
 }
 
-/** Runs the tests whose row fits; the names of those that failed. */
-function run(row: string, specs: string[]): { passed: number; failed: string[] } {
-  const args = ["--disable-warning=ExperimentalWarning", "--test", "--test-reporter=tap"];
-  args.push("--test-timeout=120000", `--test-name-pattern=/^${row}: /`, ...specs);
+/** Runs the tests of these specs, or those of one row. */
+function run(specs: string[], row?: string): Result[] {
+  const reporter = join(TREE, "tests/attacks/reporter.ts");
+  const args = ["--disable-warning=ExperimentalWarning", "--test", "--test-timeout=120000"];
+  args.push(`--test-reporter=${reporter}`, ...(row ? [`--test-name-pattern=/^${row}: /`] : []), ...specs);
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const { stdout } = spawnSync(process.execPath, args, { cwd: TREE, env, encoding: "utf8" });
-  const names = (start: string) =>
-    [...stdout.matchAll(new RegExp(`^ *${start} \\d+ - (${row}: .*)$`, "gm"))].map(([, name = ""]) => name);
-  return { passed: names("ok").length, failed: names("not ok") };
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: TREE, env, encoding: "utf8" });
+  const results = stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Result);
+  assert.notEqual(results.length, 0, `no test ran\n${stderr}`);
+  return results;
 }
 
-function command(program: string, args: string[], cwd: string): string {
-  const env = { ...process.env, CARGO_TARGET_DIR: join(FOLDER, "cargo"), RUST_BACKTRACE: "0" };
+/** The row that a test belongs to. */
+function rowOf({ name }: Result): string {
+  return name.split(":", 1)[0] ?? "";
+}
+
+function failed(results: Result[]): string[] {
+  return results.filter(({ passed }) => !passed).map(({ name }) => name);
+}
+
+/** Runs git. In the copied tree it must not find the project's repository, or it would ignore the tree's files. */
+function git(args: string[], cwd: string): string {
+  return command("git", args, cwd, cwd === TREE ? { GIT_CEILING_DIRECTORIES: FOLDER } : {});
+}
+
+function command(program: string, args: string[], cwd: string, variables: Record<string, string>): string {
+  const env = { ...process.env, ...variables };
   const { status, stdout, stderr } = spawnSync(program, args, { cwd, env, encoding: "utf8" });
   assert.equal(status, 0, `${program} ${args.join(" ")}\n${stdout}${stderr}`);
   return stdout;

@@ -1,9 +1,8 @@
-// The defences against a deployment that is set up wrong.
+// Mutations for trust-settings.spec.ts: settings that the Worker refuses to serve with.
 
-import type { Mutation } from "./mutation.ts";
+import type { Substitution } from "./mutation.ts";
 
 const RETRIEVE = "worker/src/retrieve.rs";
-const SECRET_KEY = "src/secret_key.rs";
 const SETTINGS = "worker/src/settings.rs";
 const WRANGLER = "worker/wrangler.toml";
 
@@ -21,20 +20,6 @@ export default [
     file: SETTINGS,
     find: "SecretKey::parse(text).map_err(|e| e.to_string())",
     replace: 'SecretKey::parse(text).map_err(|e| format!("{e}, found {text}"))',
-  },
-  {
-    row: "C30",
-    removes: "refuses a webhook secret that is short",
-    file: "src/webhook.rs",
-    find: "if bytes.len() < Self::MIN_BYTES {",
-    replace: "if bytes.is_empty() {",
-  },
-  {
-    row: "C30",
-    removes: "refuses a webhook secret that is mistyped",
-    file: "src/webhook.rs",
-    find: "STANDARD.decode(text.trim()).map_err(|_| WebhookSecretError::NotBase64)?;",
-    replace: "STANDARD.decode(text.trim()).unwrap_or_else(|_| text.as_bytes().to_vec());",
   },
   {
     row: "C39",
@@ -73,13 +58,6 @@ export default [
   },
   {
     row: "C40",
-    removes: "recognises a public key",
-    file: SECRET_KEY,
-    find: 'if text.starts_with("pkey_") {',
-    replace: 'if text.starts_with("pkey_") && false {',
-  },
-  {
-    row: "C40",
     removes: "compares an id's mode with the key's",
     file: RETRIEVE,
     find: "if id.mode() != context.settings.secret_key.mode() {",
@@ -114,4 +92,4 @@ export default [
     find: "if account_type.is_direct_debit() {",
     replace: "if account_type.is_direct_debit() || !text.is_empty() {",
   },
-] satisfies Mutation[];
+] satisfies Substitution[];

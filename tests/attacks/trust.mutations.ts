@@ -1,9 +1,8 @@
-// The defences of what leaves the Worker.
+// Mutations for trust.spec.ts: secrets and personal data in answers and logs.
 
-import type { Mutation } from "./mutation.ts";
+import type { Substitution } from "./mutation.ts";
 
 const ANSWER = "worker/src/answer.rs";
-const API_ERROR = "src/api_error.rs";
 const CREATE = "worker/src/create.rs";
 const LEDGER = "worker/src/ledger.rs";
 const LIB = "worker/src/lib.rs";
@@ -11,22 +10,10 @@ const LIMITS = "worker/src/limits.rs";
 const TRACE = "worker/src/trace.rs";
 const UPSTREAM = "worker/src/upstream.rs";
 
-/** An error of Omise's, as the log has it. */
-const WITHOUT_MESSAGE =
-  'ErrorBody::Standard { code, .. } => write!(f, "omise answered {} {}", self.status, code.as_str()),';
-const WITH_MESSAGE =
-  'ErrorBody::Standard { code, message } => write!(f, "omise answered {} {}: {message}", self.status, code.as_str()),';
 const LINE = 'console_log!("{}", serde_json::to_string(&line).unwrap_or_default());';
 const TO_64_BITS = "u128::from(ip) >> 64 << 64";
 
 export default [
-  {
-    row: "C26",
-    removes: "keeps Omise's words, which may repeat the key, out of the log",
-    file: API_ERROR,
-    find: WITHOUT_MESSAGE,
-    replace: WITH_MESSAGE,
-  },
   {
     row: "C26",
     removes: "sends the key in one header alone",
@@ -41,13 +28,6 @@ export default [
     find: "let failure = Failure::new(reason).with_log(error.to_string());",
     replace:
       'let issue = omise_linked_accounts::Issue::new("", omise_linked_accounts::IssueCode::Invalid, error.to_string());\n    let failure = Failure::new(reason).with_issues(vec![issue]);',
-  },
-  {
-    row: "C27",
-    removes: "keeps what Omise says of customers out of the log",
-    file: API_ERROR,
-    find: WITHOUT_MESSAGE,
-    replace: WITH_MESSAGE,
   },
   {
     row: "C27",
@@ -70,14 +50,6 @@ export default [
     find: "let request = create::encode_request(&wanted.params);",
     replace:
       "let mut params = wanted.params.clone();\n    params.citizen_id = None;\n    let request = create::encode_request(&params);",
-  },
-  {
-    row: "C28",
-    removes: "leaves an identity number that is refused out of the answer",
-    file: "src/create_request.rs",
-    find: 'refuse(&mut issues, "citizen_id", IssueCode::Invalid, Words::CitizenId(e))',
-    replace:
-      'issues.push(Issue::new("citizen_id", IssueCode::Invalid, alloc::format!("{e}: {}", text.as_ref())))',
   },
   {
     row: "C28",
@@ -192,4 +164,4 @@ export default [
     replace:
       'req.query().strip_prefix("link_state=").map_or(link_state(req.json().await?), |text| Ok(text.to_owned()))',
   },
-] satisfies Mutation[];
+] satisfies Substitution[];
