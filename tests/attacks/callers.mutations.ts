@@ -4,13 +4,13 @@ import type { Substitution } from "./mutation.ts";
 
 const ANSWER = "worker/src/answer.rs";
 const JWKS = "worker/src/jwks.rs";
-const LEDGER = "worker/src/ledger.rs";
 const LIB = "worker/src/lib.rs";
 const PLATFORM = "worker/platform.js";
 const REMOTE_JWKS = "worker/src/remote_jwks.rs";
 const REQUEST = "worker/src/request.rs";
 const RETRIEVE = "worker/src/retrieve.rs";
 const SESSION = "worker/src/session.rs";
+const SQL = "worker/src/sql.rs";
 
 const AUTHORIZATION = 'let authorization = req.header("Authorization");';
 const BEARER = 'let token = authorization.strip_prefix("Bearer ").ok_or("not a bearer token")?;';
@@ -42,17 +42,16 @@ export default [
   {
     row: "C1",
     removes: "lists a customer's own accounts alone",
-    file: LEDGER,
-    find: 'let matches = "owner = ?1 AND created_at BETWEEN ?2 AND ?3',
-    replace: 'let matches = "?1 = ?1 AND created_at BETWEEN ?2 AND ?3',
+    file: SQL,
+    find: '"owner = ?1 AND created_at BETWEEN ?2 AND ?3',
+    replace: '"?1 = ?1 AND created_at BETWEEN ?2 AND ?3',
   },
   {
     row: "C1",
     removes: "searches a customer's own accounts alone",
-    file: LEDGER,
-    find: 'let matches = "owner = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)\n                       AND (?4',
-    replace:
-      'let matches = "?1 = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR type = ?3)\n                       AND (?4',
+    file: SQL,
+    find: '"owner = ?1 AND (?2 IS NULL OR status = ?2)',
+    replace: '"?1 = ?1 AND (?2 IS NULL OR status = ?2)',
   },
   {
     row: "C1",
@@ -94,23 +93,23 @@ export default [
   {
     row: "C3",
     removes: "binds a return to the customer who left",
-    file: LEDGER,
-    find: 'const OPEN: &str = "link_state_hash = ?1 AND owner = ?2 AND',
-    replace: 'const OPEN: &str = "link_state_hash = ?1 AND ?2 = ?2 AND',
+    file: SQL,
+    find: '"link_state_hash = ?1 AND owner = ?2 AND confirmed_at',
+    replace: '"link_state_hash = ?1 AND ?2 = ?2 AND confirmed_at',
   },
   {
     row: "C3",
     removes: "binds a return to its link",
-    file: LEDGER,
-    find: 'const OPEN: &str = "link_state_hash = ?1 AND',
-    replace: 'const OPEN: &str = "?1 = ?1 AND',
+    file: SQL,
+    find: '"link_state_hash = ?1 AND owner = ?2 AND confirmed_at',
+    replace: '"?1 = ?1 AND owner = ?2 AND confirmed_at',
   },
   {
     row: "C3",
     removes: "shows the account that a return belongs to its owner alone",
-    file: LEDGER,
-    find: "FROM links WHERE link_state_hash = ?1 AND owner = ?2",
-    replace: "FROM links WHERE link_state_hash = ?1 AND ?2 = ?2",
+    file: SQL,
+    find: 'FROM links WHERE link_state_hash = ?1 AND owner = ?2"',
+    replace: 'FROM links WHERE link_state_hash = ?1 AND ?2 = ?2"',
   },
   {
     row: "C3",
@@ -129,14 +128,14 @@ export default [
   {
     row: "C3b",
     removes: "waits for the owner to come back before an account is confirmed",
-    file: LEDGER,
+    file: SQL,
     find: "UPDATE links SET status = ?2, account = ?3, read_at = ?4\n",
     replace: "UPDATE links SET status = ?2, account = ?3, read_at = ?4, confirmed_at = ?4\n",
   },
   {
     row: "C3b",
     removes: "leaves an account unconfirmed that is deleted",
-    file: LEDGER,
+    file: SQL,
     find: "AND confirmed_at IS NULL AND status <> 'deleted'",
     replace: "AND confirmed_at IS NULL",
   },

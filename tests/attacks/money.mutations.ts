@@ -10,6 +10,7 @@ const RESCUE = "worker/rescue.js";
 const RETRIEVE = "worker/src/retrieve.rs";
 const SETTLE = "worker/src/settle.rs";
 const TABLES = "worker/migrations/0002_settling.sql";
+const SQL = "worker/src/sql.rs";
 
 export default [
   {
@@ -71,9 +72,9 @@ export default [
   {
     row: "C37",
     removes: "counts the pending accounts where it begins a create",
-    file: LEDGER,
-    find: "SELECT ?2, ?1, ?3, ?4, ?5, 'in_flight', 1, 1, ?6, 0, ?7 WHERE {room}",
-    replace: "SELECT ?2, ?1, ?3, ?4, ?5, 'in_flight', 1, 1, ?6, 0, ?7 WHERE {room} OR true",
+    file: SQL,
+    find: 'room!("?8"),',
+    replace: '"?8 = ?8",',
   },
   {
     row: "C36",
@@ -122,9 +123,9 @@ export default [
   {
     row: "C37",
     removes: "leaves all as it was where a replacement has no room",
-    file: LEDGER,
-    find: "WHERE owner = ?1 AND type = ?2 AND current = 1 AND {room}",
-    replace: "WHERE owner = ?1 AND type = ?2 AND current = 1 AND ({room} OR true)",
+    file: SQL,
+    find: 'room!("?4"),',
+    replace: '"?4 = ?4",',
   },
   {
     row: "C37",

@@ -34,6 +34,7 @@ let spoilt: Build | undefined;
 
 before(() => {
   copyTree();
+  xtaskBuild("sandbox");
   for (const product of ["build", "build-fault"] as const) build(product);
   // The same builds pass with every defence in place; otherwise a failure without one proves nothing.
   tests = run(SPECS);
@@ -100,8 +101,7 @@ function apply(mutation: Mutation): () => void {
   return () => writeFileSync(path, text);
 }
 
-/** Copies what git lists, committed or untracked. An unchanged file keeps its time, for cargo. Node packages are not shared with the
- * project: the first build installs them in the copy. */
+/** Copies what git lists, committed or untracked. An unchanged file keeps its time, for cargo. */
 function copyTree(): void {
   const listed = git(["ls-files", "-z", "--cached", "--others", "--exclude-standard"], ROOT);
   for (const name of listed.split("\0").filter((name) => name && existsSync(join(ROOT, name)))) {
@@ -110,7 +110,7 @@ function copyTree(): void {
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(from, to);
   }
-  for (const name of [".tools", "sandbox/build"]) {
+  for (const name of [".tools", "node_modules"]) {
     rmSync(join(TREE, name), { recursive: true, force: true });
     symlinkSync(join(ROOT, name), join(TREE, name));
   }
@@ -118,8 +118,13 @@ function copyTree(): void {
 
 /** Builds the Worker of the copied tree. A mutation that does not compile fails here. */
 function build(product: Build): void {
-  const name = product === "build" ? "worker" : "worker-fault";
-  command("cargo", ["xtask", "build", "--only", name], TREE, { CARGO_TARGET_DIR: join(FOLDER, "cargo") });
+  xtaskBuild(product === "build" ? "worker" : "worker-fault");
+}
+
+/** Builds a product of the copied tree: quickly, not as shipped. */
+function xtaskBuild(product: string): void {
+  const target = { CARGO_TARGET_DIR: join(FOLDER, "cargo") };
+  command("cargo", ["xtask", "build", "--dev", "--only", product], TREE, target);
 }
 
 /** Runs the tests of these specs, or those of one row. */
@@ -127,7 +132,8 @@ function run(specs: string[], row?: string): Result[] {
   const reporter = join(TREE, "tests/attacks/reporter.ts");
   const args = ["--disable-warning=ExperimentalWarning", "--test", "--test-timeout=120000"];
   args.push(`--test-reporter=${reporter}`, ...(row ? [`--test-name-pattern=/^${row}: /`] : []), ...specs);
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
+  const env = { ...inherited, BUILD_PROFILE: "wasm-dev" };
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: TREE, env, encoding: "utf8" });
   const results = stdout
     .split("\n")

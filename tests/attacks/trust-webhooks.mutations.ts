@@ -2,8 +2,8 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const LEDGER = "worker/src/ledger.rs";
 const WEBHOOK = "worker/src/webhook.rs";
+const SQL = "worker/src/sql.rs";
 
 export default [
   {
@@ -31,7 +31,7 @@ export default [
   {
     row: "C34",
     removes: "keeps what another request has read meanwhile",
-    file: LEDGER,
+    file: SQL,
     find: "WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'",
     replace: "WHERE id = ?1",
   },

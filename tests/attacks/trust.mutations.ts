@@ -9,6 +9,7 @@ const LIB = "worker/src/lib.rs";
 const LIMITS = "worker/src/limits.rs";
 const TRACE = "worker/src/trace.rs";
 const UPSTREAM = "worker/src/upstream.rs";
+const SQL = "worker/src/sql.rs";
 
 const LINE = 'console_log!("{}", serde_json::to_string(&line).unwrap_or_default());';
 const TO_64_BITS = "u128::from(ip) >> 64 << 64";
@@ -96,9 +97,9 @@ export default [
   {
     row: "C41",
     removes: "takes a customer's list from that customer's accounts alone",
-    file: LEDGER,
-    find: 'let matches = "owner = ?1 AND created_at BETWEEN',
-    replace: 'let matches = "?1 IS NOT NULL AND created_at BETWEEN',
+    file: SQL,
+    find: '"owner = ?1 AND created_at BETWEEN',
+    replace: '"?1 IS NOT NULL AND created_at BETWEEN',
   },
   {
     row: "C42",

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
 import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { BUILT, type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { Canary } from "../browser/canary.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { operations } from "../support/contract.ts";
@@ -174,7 +174,7 @@ test("C26: no secret is in any answer, line of the log or row, whatever fails", 
 });
 
 test("C26: what is built holds no key, no source map, and nothing of where it was built", () => {
-  const files = readdirSync("worker/build", { recursive: true, withFileTypes: true })
+  const files = readdirSync(`worker/build${BUILT}`, { recursive: true, withFileTypes: true })
     .filter((file) => file.isFile())
     .map((file) => ({ name: file.name, text: readFileSync(`${file.parentPath}/${file.name}`, "latin1") }));
   assert.ok(files.some(({ name }) => name === "index_bg.wasm"));

@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+use crate::root;
+
 /// What a product is made from and what it consists of.
 pub(crate) struct Stamp {
     /// Where the stamp is kept.
@@ -75,9 +77,10 @@ pub(crate) fn hash_of(paths: &[PathBuf], ignored: &[PathBuf]) -> Result<u64> {
     }
     files.sort();
     let mut hasher = DefaultHasher::new();
-    for file in files {
-        file.hash(&mut hasher);
-        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
+    for file in &files {
+        // A copy of the project has the same stamps.
+        file.strip_prefix(root()).unwrap_or(file).hash(&mut hasher);
+        fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(hasher.finish())
 }
