@@ -138,8 +138,8 @@ export default [
     row: "C38",
     removes: "has a deadline",
     file: PLATFORM,
-    find: "headers: entries(headers), body, signal });",
-    replace: "headers: entries(headers), body });",
+    find: "headers: entries(headers), body: body ?? null, signal });",
+    replace: "headers: entries(headers), body: body ?? null });",
   },
   {
     row: "C38",
