@@ -12,7 +12,13 @@
  */
 export async function exchange(method, url, headers, body, signal, cap) {
   const init = /** @type {const} */ ({ redirect: "manual", cache: "no-store" });
-  const response = await fetch(url, { ...init, method, headers: entries(headers), body: body ?? null, signal });
+  const response = await fetch(url, {
+    ...init,
+    method,
+    headers: entries(headers),
+    body: body ?? null,
+    signal,
+  });
   return {
     status: response.status,
     retryAfter: response.headers.get("Retry-After") ?? undefined,

@@ -159,9 +159,15 @@ async function start(options: Options, secrets: Secrets): Promise<Sandbox> {
     ...(options.seed && { SEED: options.seed }),
     ...(options.webhookUrl && { WEBHOOK_URL: options.webhookUrl }),
   };
+  // Miniflare starts workerd again, at another address and with nothing that was in memory: an end is easier to understand.
+  let crash = () => {};
+  const crashed = new Promise<never>((_, reject) => {
+    crash = () => reject(new Refusal("workerd has stopped: it crashed"));
+  });
   const mf = new Miniflare({
     ...surroundings(log),
     ...DIRECT,
+    unsafeHandleRuntimeRestart: () => crash(),
     name: "sandbox",
     compatibilityDate,
     modulesRoot: "/",
@@ -187,9 +193,10 @@ async function start(options: Options, secrets: Secrets): Promise<Sandbox> {
   workerRuns(await directUrl(mf));
   await answers(front);
 
-  const ticking = tick(mf, stopping.signal, log).catch((error: Error) => {
+  const ticks = tick(mf, stopping.signal, log).catch((error: Error) => {
     throw new Refusal(`workerd has stopped: ${error.message}`);
   });
+  const ticking = Promise.race([ticks, crashed]);
   const stop = async () => {
     await front.close();
     await mf.dispose();

@@ -138,8 +138,8 @@ export default [
     row: "C38",
     removes: "has a deadline",
     file: PLATFORM,
-    find: "headers: entries(headers), body: body ?? null, signal });",
-    replace: "headers: entries(headers), body: body ?? null });",
+    find: "body: body ?? null,\n    signal,\n",
+    replace: "body: body ?? null,\n",
   },
   {
     row: "C38",

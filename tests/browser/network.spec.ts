@@ -9,6 +9,9 @@ import { approve, camera, leaveForBank, signIn } from "./journey.ts";
 
 const BANK = "direct_debit_kbank";
 
+// Each worker has a stack of its own, emptied before each test.
+test.describe.configure({ mode: "parallel" });
+
 let stack: Stack;
 test.beforeAll(async () => {
   stack = await startStack({ secrets: randomSecrets(), storefront: true });

@@ -7,8 +7,8 @@ export default defineConfig({
   testDir: ".",
   testMatch: "*.spec.ts",
   outputDir: "../../target/playwright",
-  // The specs share one stack and two cores.
-  workers: 1,
+  // Each has a stack and a browser of its own. Journeys wait more than they compute.
+  workers: 3,
   fullyParallel: false,
   // A journey that passes on the second try is a journey that fails.
   retries: 0,

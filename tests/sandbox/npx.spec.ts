@@ -165,7 +165,7 @@ suite("the package", () => {
   });
 
   test("asks for a Node that its runtime can use", () => {
-    const { engines } = JSON.parse(readFileSync(join(folder, "node_modules/undici/package.json"), "utf8"));
+    const { engines } = JSON.parse(readFileSync(join(folder, "node_modules/miniflare/package.json"), "utf8"));
     assert.equal(manifest.engines.node, engines.node);
   });
 

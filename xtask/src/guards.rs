@@ -86,6 +86,10 @@ pub(crate) fn check() -> Result<Vec<String>> {
     faults.extend(sandbox_dependencies(&sandbox, &package));
     let lockfile = serde_json::from_str(&read("package-lock.json")?).context("cannot read package-lock.json")?;
     faults.extend(lockfile_age(&package, &lockfile));
+    let files = tracked("*")?;
+    for name in files.iter().filter(|name| is_document(name)) {
+        faults.extend(missing_files(name, &read(name)?, &files));
+    }
     Ok(faults)
 }
 
@@ -378,6 +382,51 @@ fn lockfile_age(package: &Value, lockfile: &Value) -> Option<String> {
     (!same).then(|| "package-lock.json is not that of package.json: run `npm install --ignore-scripts`".to_owned())
 }
 
+/// Documents of the project. Those of the npm packages speak of their readers' files.
+fn is_document(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "md")
+        && !["pkg-template/", "sandbox/npm/"].iter().any(|folder| name.starts_with(folder))
+}
+
+/// Files that a document names, between backticks or as the target of a link, and that are not there. `*` stands for any text.
+fn missing_files(document: &str, text: &str, files: &[String]) -> Vec<String> {
+    const KINDS: [&str; 9] = ["css", "html", "js", "json", "md", "rs", "sql", "toml", "ts"];
+    // What commands write, and what a reader's own project has.
+    const ELSEWHERE: [&str; 6] = ["target/", "build/", "node_modules/", ".wrangler/", "package.json", "env.json"];
+
+    let is_path = |text: &str| {
+        let kind = Path::new(text).extension().and_then(|kind| kind.to_str());
+        kind.is_some_and(|kind| KINDS.contains(&kind))
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./*".contains(c))
+            && !["/", ".."].iter().any(|start| text.starts_with(start))
+            && !ELSEWHERE.iter().any(|elsewhere| text.contains(elsewhere))
+    };
+    let fits = |pattern: &str, file: &str| {
+        let mut parts = pattern.split('*');
+        let last = parts.next_back().unwrap_or_default();
+        let mut rest = file;
+        let middle = parts.all(|part| {
+            let found = rest.find(part).and_then(|at| rest.get(at + part.len()..));
+            rest = found.unwrap_or_default();
+            found.is_some()
+        });
+        middle && rest.ends_with(last) && (pattern.contains('*') || rest == last || rest.ends_with(&format!("/{last}")))
+    };
+    let folder = Path::new(document).parent().unwrap_or(Path::new(""));
+    let prose = text.split("```").step_by(2);
+    let mut faults = Vec::new();
+    for part in prose {
+        let spans = part.split('`').skip(1).step_by(2).filter(|span| is_path(span));
+        let missing = spans.filter(|span| !files.iter().any(|file| fits(span.trim_start_matches("./"), file)));
+        faults.extend(missing.map(|span| format!("{document} names {span}, which is not there")));
+        let targets = part.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let targets = targets.filter(|target| !target.is_empty() && !target.contains(':'));
+        let missing = targets.filter(|target| !root().join(folder).join(target).exists());
+        faults.extend(missing.map(|target| format!("{document} links to {target}, which is not there")));
+    }
+    faults
+}
+
 fn array(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -511,6 +560,25 @@ mod tests {
             assert_eq!(strays(&format!("{good}{stray}\n")), [format!("it: {stray} is not one of its files")]);
         }
         assert_eq!(strays("").len(), 1, "an empty list proves nothing");
+    }
+
+    #[test]
+    fn a_document_that_names_a_file_that_is_gone_is_noticed() {
+        let files = ["worker/src/route.rs", "tests/attacks/trust.spec.ts", "docs/threat-model.md"].map(str::to_owned);
+        let found = |text: &str| missing_files("docs/threat-model.md", text, &files);
+        for there in [
+            "`route.rs`, `worker/src/route.rs`, `tests/attacks/*.spec.ts` and `target/names/worker.txt`",
+            "`cargo xtask test`, `a.b`, `Cargo`, [the model](threat-model.md), [a part](threat-model.md#a), [Omise](https://x.y/z)",
+            "```sh\ncat `gone.rs`\n```",
+        ] {
+            assert_eq!(found(there), Vec::<String>::new(), "{there}");
+        }
+        for (text, gone) in
+            [("`body.rs`", "body.rs"), ("`src/body.rs`", "src/body.rs"), ("`docs/*.spec.ts`", "docs/*.spec.ts")]
+        {
+            assert_eq!(found(text), [format!("docs/threat-model.md names {gone}, which is not there")]);
+        }
+        assert_eq!(found("[x](gone.md)"), ["docs/threat-model.md links to gone.md, which is not there"]);
     }
 
     #[test]

@@ -409,7 +409,8 @@ fn node_runner(specs: &[PathBuf], text: Option<&str>, full: bool) -> Result<Comm
     // Milliseconds: a test that hangs fails, rather than CI.
     let timeout = if full { 3_600_000 } else { 600_000 };
     let mut command = tools::node_command()?;
-    command.args(["--test", &format!("--test-timeout={timeout}")]);
+    // One less than there are cores is Node's choice, which leaves one of two without work: specs wait more than they compute.
+    command.args(["--test", "--test-concurrency=2", &format!("--test-timeout={timeout}")]);
     command.args(["--test-reporter=spec", "--test-reporter-destination=stdout"]);
     command.args(["--test-reporter=./harness/passed.ts", &format!("--test-reporter-destination={PASSED}")]);
     if let Some(text) = text {

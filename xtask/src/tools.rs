@@ -83,7 +83,7 @@ pub(crate) fn wasm_opt() -> Result<PathBuf> {
 /// The bundler of the Workers' JavaScript.
 pub(crate) fn esbuild() -> Result<PathBuf> {
     node_packages()?;
-    let file = root().join(format!("node_modules/@esbuild/linux-{}/bin/esbuild", node_arch()?));
+    let file = root().join(format!("node_modules/@esbuild/{}-{}/bin/esbuild", node_os(), node_arch()?));
     existing(file, "npm install --no-save --ignore-scripts")
 }
 
@@ -311,8 +311,13 @@ fn node_arch() -> Result<&'static str> {
     match env::consts::ARCH {
         "x86_64" => Ok("x64"),
         "aarch64" => Ok("arm64"),
-        other => bail!("there are no pinned tools for Linux on {other}: use x86_64 or aarch64"),
+        other => bail!("there are no pinned tools for {other}: use x86_64 or aarch64"),
     }
+}
+
+/// The system in Node's words.
+fn node_os() -> &'static str {
+    if env::consts::OS == "macos" { "darwin" } else { env::consts::OS }
 }
 
 fn find_on_path(names: &[impl AsRef<OsStr>]) -> Option<PathBuf> {
