@@ -14,11 +14,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import type { Result } from "../../harness/reporter.ts";
 import { ATTACKS, byRow, type Caught, document, documented, MUTATIONS, ROOT, SPECS } from "./attacks.ts";
 import type { Build, Mutation } from "./mutation.ts";
-import type { Result } from "./reporter.ts";
 
 const FOLDER = join(ROOT, "target/mutants");
 const TREE = join(FOLDER, "tree");
@@ -54,12 +54,12 @@ test("every row of the threat model about the Worker has tests and mutations", (
 });
 
 test("no two tests have the same name", () => {
-  const names = tests.map(({ name }) => name);
+  const names = tests.map(nameOf);
   assert.equal(new Set(names).size, names.length);
 });
 
 test("docs/attacks.md names tests that exist", { skip: only === undefined && "this run writes it" }, () => {
-  const names = new Set(tests.map(({ name }) => name));
+  const names = new Set(tests.map(nameOf));
   const unknown = documented().flatMap(({ by }) => by.filter((name) => !names.has(name)));
   assert.deepEqual(unknown, [], "run without ONLY to write it again");
 });
@@ -74,7 +74,7 @@ for (const mutation of MUTATIONS) {
       spoilt = product;
       build(product);
       const ofRow = tests.filter((test) => rowOf(test) === mutation.row);
-      const specs = new Set(ofRow.map(({ file }) => relative(TREE, file ?? "")));
+      const specs = new Set(ofRow.map(({ file }) => file));
       const by = failed(run([...specs], mutation.row));
       assert.notEqual(by.length, 0, "no test failed");
       for (const name of by) t.diagnostic(`caught by: ${name}`);
@@ -129,7 +129,7 @@ function xtaskBuild(product: string): void {
 
 /** Runs the tests of these specs, or those of one row. */
 function run(specs: string[], row?: string): Result[] {
-  const reporter = join(TREE, "tests/attacks/reporter.ts");
+  const reporter = join(TREE, "harness/reporter.ts");
   const args = ["--disable-warning=ExperimentalWarning", "--test", "--test-timeout=120000"];
   args.push(`--test-reporter=${reporter}`, ...(row ? [`--test-name-pattern=/^${row}: /`] : []), ...specs);
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
@@ -138,18 +138,23 @@ function run(specs: string[], row?: string): Result[] {
   const results = stdout
     .split("\n")
     .filter(Boolean)
-    .map((line) => JSON.parse(line) as Result);
+    .map((line) => JSON.parse(line) as Result)
+    .filter(({ titles }) => titles.length === 1);
   assert.notEqual(results.length, 0, `no test ran\n${stderr}`);
   return results;
 }
 
+function nameOf({ titles }: Result): string {
+  return titles[0] ?? "";
+}
+
 /** The row that a test belongs to. */
-function rowOf({ name }: Result): string {
-  return name.split(":", 1)[0] ?? "";
+function rowOf(test: Result): string {
+  return nameOf(test).split(":", 1)[0] ?? "";
 }
 
 function failed(results: Result[]): string[] {
-  return results.filter(({ passed }) => !passed).map(({ name }) => name);
+  return results.filter(({ passed }) => !passed).map(nameOf);
 }
 
 /** Runs git. In the copied tree it must not find the project's repository, or it would ignore the tree's files. */

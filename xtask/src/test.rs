@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
+use serde_json::Value;
 
 use crate::{
     build::{self, Product},
@@ -26,8 +27,8 @@ use crate::{
     wasm::Profile,
 };
 
-/// The file that Node's runner writes the names of passed tests to, see harness/passed.ts.
-const PASSED: &str = "target/xtask/passed.txt";
+/// The file that Node's runner writes a line for each test to, see harness/reporter.ts.
+const RESULTS: &str = "target/xtask/results.jsonl";
 
 /// The fault of a runner that ran no test.
 const RAN_NOTHING: &str = "ran no test";
@@ -412,7 +413,7 @@ fn node_runner(specs: &[PathBuf], text: Option<&str>, full: bool) -> Result<Comm
     // One less than there are cores is Node's choice, which leaves one of two without work: specs wait more than they compute.
     command.args(["--test", "--test-concurrency=2", &format!("--test-timeout={timeout}")]);
     command.args(["--test-reporter=spec", "--test-reporter-destination=stdout"]);
-    command.args(["--test-reporter=./harness/passed.ts", &format!("--test-reporter-destination={PASSED}")]);
+    command.args(["--test-reporter=./harness/reporter.ts", &format!("--test-reporter-destination={RESULTS}")]);
     if let Some(text) = text {
         command.arg(format!("--test-name-pattern=/{}/i", escaped(text)));
     }
@@ -484,7 +485,7 @@ impl Finished {
 fn stream(command: &mut Command) -> Result<Finished> {
     let name = display(command);
     // Of an earlier runner.
-    let _ = fs::remove_file(root().join(PASSED));
+    let _ = fs::remove_file(root().join(RESULTS));
     // One pipe for both outputs, so that lines keep their order.
     let (output, input) = std::io::pipe().context("cannot make a pipe")?;
     let mut child = command
@@ -521,10 +522,16 @@ fn stream(command: &mut Command) -> Result<Finished> {
         None => child.wait().with_context(|| format!("cannot wait for `{name}`"))?,
     };
     let mut passed = passed.lines;
-    if let Ok(text) = fs::read_to_string(root().join(PASSED)) {
-        passed.extend(text.lines().map(str::to_owned));
-    }
+    passed.extend(fs::read_to_string(root().join(RESULTS)).unwrap_or_default().lines().filter_map(passed_in_node));
     Ok(Finished { counts, passed, status, left_behind })
+}
+
+/// The test that a line of [`RESULTS`] is about, as [`coverage::unproven`] has it, if it passed.
+fn passed_in_node(line: &str) -> Option<String> {
+    let result: Value = serde_json::from_str(line).ok()?;
+    let titles: Option<Vec<_>> = result.get("titles")?.as_array()?.iter().map(Value::as_str).collect();
+    let passed = result.get("passed")?.as_bool()?;
+    passed.then_some(format!("spec {} {}", result.get("file")?.as_str()?, titles?.join(" > ")))
 }
 
 fn lines_of(output: PipeReader) -> Receiver<String> {
@@ -573,6 +580,26 @@ mod tests {
     fn a_bad_exit_is_a_failure_although_the_counts_look_fine() {
         let (_, fault) = judged("echo 'ℹ pass 3'; exit 7");
         assert_eq!(fault.as_deref(), Some("exit status: 7"));
+    }
+
+    #[test]
+    fn a_path_with_a_space_stays_one_word_of_the_runner() {
+        let list = toml_list(&[Path::new("/a folder/ก \"b\"/js-runner")]).unwrap();
+        assert_eq!(list, r#"["/a folder/ก \"b\"/js-runner"]"#);
+    }
+
+    #[test]
+    fn a_filter_is_a_text_and_no_pattern() {
+        assert_eq!(escaped("C19: a path (one form)"), r"C19\: a path \(one form\)");
+        assert_eq!(escaped("ก.b"), r"ก\.b");
+    }
+
+    #[test]
+    fn tests_that_passed_are_named_with_their_suites() {
+        let line = |passed| format!(r#"{{"file":"tests/a.spec.ts","titles":["suite","test"],"passed":{passed}}}"#);
+        assert_eq!(passed_in_node(&line(true)).as_deref(), Some("spec tests/a.spec.ts suite > test"));
+        assert_eq!(passed_in_node(&line(false)), None);
+        assert_eq!(passed_in_node("prose"), None);
     }
 
     #[test]
