@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    io::Write as _,
     process::Command,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -30,14 +31,14 @@ static DONE: Mutex<Vec<(String, Duration)>> = Mutex::new(Vec::new());
 
 /// Does `work` and says what it is, then how long it took. Steps may run beside each other, so each line stands for itself.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    eprintln!("  {what} ...");
+    say(&format!("{what} ..."));
     let watch = Watch::start();
     let result = work();
     let elapsed = watch.elapsed();
     let seconds = elapsed.as_secs_f64();
     match result {
-        Ok(_) => eprintln!("  {what}: {seconds:.1} s"),
-        Err(_) => eprintln!("  {what}: failed after {seconds:.1} s"),
+        Ok(_) => say(&format!("{what}: {seconds:.1} s")),
+        Err(_) => say(&format!("{what}: failed after {seconds:.1} s")),
     }
     DONE.lock().unwrap_or_else(PoisonError::into_inner).push((what.to_owned(), elapsed));
     result
@@ -50,7 +51,13 @@ pub(crate) fn done() -> Vec<(String, Duration)> {
 
 /// Tells that there was nothing to do.
 pub(crate) fn unchanged(what: &str) {
-    eprintln!("  {what}: unchanged");
+    say(&format!("{what}: unchanged"));
+}
+
+/// Prints a line in one write: `eprintln!` takes several, between which wrangler and other threads print theirs.
+fn say(text: &str) {
+    // Without a terminal to read it the work goes on.
+    let _ = std::io::stderr().write_all(format!("  {text}\n").as_bytes());
 }
 
 /// Runs a command to its end. What it prints is shown only if it fails.

@@ -385,8 +385,10 @@ fn node_test(folder: &str, name: &'static str, asked: Asked) -> Result<Vec<Run>>
     let filter = filter.to_lowercase();
     let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains(&filter));
     let (whole, others): (Vec<_>, Vec<_>) = specs.into_iter().partition(named);
-    // Each spec starts Workers: those that do not hold the text at all need not.
-    let holds = |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.to_lowercase().contains(&filter));
+    // Each spec starts Workers, and one of whose tests none is chosen would not stop them.
+    let holds = |path: &PathBuf| {
+        fs::read_to_string(path).is_ok_and(|text| titles(&text).any(|title| title.to_lowercase().contains(&filter)))
+    };
     let others: Vec<_> = others.into_iter().filter(holds).collect();
     let mut runs = Vec::new();
     if !whole.is_empty() {
@@ -396,6 +398,16 @@ fn node_test(folder: &str, name: &'static str, asked: Asked) -> Result<Vec<Run>>
         runs.push(Run { name, command: node_runner(&others, Some(&filter), asked.full)? });
     }
     Ok(runs)
+}
+
+/// The titles of the tests and suites in the text of a spec, as they are written there.
+fn titles(spec: &str) -> impl Iterator<Item = &str> {
+    let calls = ["test(", "suite("].into_iter().flat_map(|call| spec.split(call).skip(1));
+    calls.filter_map(|rest| {
+        let rest = rest.trim_start();
+        let quote = rest.chars().next().filter(|c| ['"', '\'', '`'].contains(c))?;
+        rest.get(1..)?.split(quote).next()
+    })
 }
 
 /// A text as a regular expression of JavaScript's that matches it.
@@ -586,6 +598,12 @@ mod tests {
     fn a_path_with_a_space_stays_one_word_of_the_runner() {
         let list = toml_list(&[Path::new("/a folder/ก \"b\"/js-runner")]).unwrap();
         assert_eq!(list, r#"["/a folder/ก \"b\"/js-runner"]"#);
+    }
+
+    #[test]
+    fn titles_are_found_on_the_next_line_too() {
+        let spec = "suite(\"a\", () => {\n  test(\n    `b ${c}`, () => {});\n  test(name, () => 'd');\n});";
+        assert_eq!(titles(spec).collect::<Vec<_>>(), ["b ${c}", "a"]);
     }
 
     #[test]
