@@ -110,8 +110,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         rows.push(proofs(&passed));
     }
     let mut total = report(&rows);
-    if rows.is_empty() {
-        println!("no test matches `{}`", asked.filter.unwrap_or_default());
+    if total == Counts::default() {
+        println!("no test has `{}` in its name or in its file's", asked.filter.unwrap_or_default());
         total.failed = 1;
     }
     // Alone and last: some readers take no more than this line.
