@@ -240,7 +240,7 @@ fn names(module: &str) -> PathBuf {
 }
 
 /// The modules of the npm package: what each is called there, and the core's feature that it is compiled with.
-pub(crate) const MODULES: [(&str, &str); 3] = [("client", "js"), ("validate", "validate"), ("webhook", "webhook")];
+const MODULES: [(&str, &str); 3] = [("client", "js"), ("validate", "validate"), ("webhook", "webhook")];
 
 /// The npm package: `target/npm/package/`, packed as `target/npm/omise-linked-accounts-<version>.tgz`.
 fn package(profile: Profile) -> Result<bool> {

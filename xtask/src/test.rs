@@ -160,7 +160,7 @@ impl Suite {
         for Run { name, mut command } in runs {
             println!("\n$ {}", display(&command));
             let watch = Watch::start();
-            let (mut counts, mut fault) = match stream(&mut command) {
+            let (mut counts, fault) = match stream(&mut command) {
                 Ok(mut finished) => {
                     passed.append(&mut finished.passed);
                     finished.judge()
@@ -176,7 +176,7 @@ impl Suite {
             }
             let seconds = watch.elapsed().as_secs_f64();
             println!("\n{suite}, {name}: {seconds:.1} s");
-            rows.push(Row { suite: suite.clone(), name, counts: Some(counts), seconds, fault: fault.take() });
+            rows.push(Row { suite: suite.clone(), name, counts: Some(counts), seconds, fault });
         }
     }
 
