@@ -337,7 +337,7 @@ export class Calls {
   async #ask(method, path, object, more) {
     let answer = await this.#attempt(method, path, more);
     if (answer.status === 401) answer = await this.#attempt(method, path, more);
-    return this.#understand(answer, object);
+    return this.#understand(answer, object, `${method} ${path.split("?")[0]}`);
   }
 
   /**
@@ -386,9 +386,10 @@ export class Calls {
   /**
    * @param {{ status: number, headers: Headers, text: string }} answer
    * @param {string} object
+   * @param {string} asked method and path
    * @returns {Promise<Answer>}
    */
-  async #understand({ status, headers, text }, object) {
+  async #understand({ status, headers, text }, object, asked) {
     /** @type {any} */
     let value;
     try {
@@ -401,7 +402,10 @@ export class Calls {
     // a redirect that is not followed has no status
     const details = { status: status || undefined, requestId };
     if (status < 400 || value?.object !== "error" || typeof value.reason !== "string") {
-      throw new LinkedAccountsError("answer_unreadable", details);
+      const body = value === undefined ? headers.get("Content-Type") || "no Content-Type" : "other JSON";
+      // a mock's 201, the page of a login
+      const message = `${asked}: expected 200 and JSON whose object is "${object}", got ${status || "a redirect"} and ${body}`;
+      throw new LinkedAccountsError("answer_unreadable", { ...details, message });
     }
     const { code, message, reason, retryable, linked_account: linkedAccount } = value;
     const retryAfter = Number(headers.get("Retry-After") ?? Number.NaN);
@@ -519,7 +523,8 @@ function query(params = {}) {
   for (const [name, value] of Object.entries(params)) {
     if (value !== undefined && value !== null) found.append(QUERY_NAMES.get(name) ?? name, String(value));
   }
-  return found.size > 0 ? `?${found}` : "";
+  const text = String(found);
+  return text && `?${text}`;
 }
 
 /** Not `randomUUID`, which pages have only over https or on the machine itself: a shop is tried out on a phone too. */

@@ -3,7 +3,7 @@
 import { isLinkedAccountsError, LoadError, NetworkError } from "./error.js";
 import { onFirstUse } from "./loading.js";
 
-/** @typedef {() => Promise<typeof import("./wasm/client.js")>} Load */
+/** @typedef {(wasm?: import("./types.d.ts").WasmSource) => Promise<typeof import("./wasm/client.js")>} Load */
 
 /** The calls, and which of their arguments has the options. */
 const CALLS = Object.entries({
@@ -41,7 +41,7 @@ export function validatorFactory(load) {
  * @returns {typeof import("./index.d.ts").createClient}
  */
 export function clientFactory(loadGlue) {
-  return function createClient({ endpoint, getToken, fetch, locale, onEvent }) {
+  return function createClient({ endpoint, getToken, fetch, locale, onEvent, wasm }) {
     if (typeof endpoint !== "string" || !/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(endpoint)) {
       throw new TypeError(
         "createClient: expected endpoint, the Worker's address, such as https://links.shop.example",
@@ -67,7 +67,7 @@ export function clientFactory(loadGlue) {
       catalogue = () => code.then(({ words }) => words(locale)).catch(() => undefined);
       // at once, so that there are words where the network is what fails next
       void catalogue();
-      const [{ Calls }, glue] = await Promise.all([code, loadGlue()]);
+      const [{ Calls }, glue] = await Promise.all([code, loadGlue(wasm)]);
       return new Calls({ endpoint: endpoint.replace(/\/+$/, ""), getToken, fetch, catalogue, emit }, glue);
     });
 
@@ -96,8 +96,13 @@ export function clientFactory(loadGlue) {
       async (/** @type {any[]} */ ...args) => {
         if (call !== "resume") return run(call, copied(args[0]), args[at] ?? {});
         const returned = takeLinkState();
-        if (returned?.fresh) emit({ type: "returned" });
-        return returned && run(call, returned.linkState, args[at] ?? {});
+        if (!returned) return null;
+        const { linkState, fresh } = returned;
+        if (fresh) emit({ type: "returned" });
+        return run(call, linkState, args[at] ?? {}).finally(() => {
+          // a router that starts meanwhile puts back the address that it found, as Vue's does
+          if (location.href.includes(linkState)) takeLinkState();
+        });
       },
     ]);
     return Object.freeze(Object.fromEntries(calls));

@@ -28,13 +28,13 @@ export class LinkedAccountsError extends Error {
 
 /** What is known of an error beyond what this package itself says of its reason. */
 export interface ErrorDetails {
-  code?: string;
-  message?: string;
+  code?: string | undefined;
+  message?: string | undefined;
   status?: number | undefined;
-  retryable?: boolean;
+  retryable?: boolean | undefined;
   retryAfter?: number | undefined;
   requestId?: string | undefined;
-  issues?: readonly Issue[];
+  issues?: readonly Issue[] | undefined;
   linkedAccount?: LinkedAccount | undefined;
   cause?: unknown;
 }
@@ -55,7 +55,7 @@ export class NetworkError extends LinkedAccountsError {
 /** The package could not be loaded; the message says what to do. The next call tries again. */
 export class LoadError extends LinkedAccountsError {
   readonly name: "LoadError";
-  readonly reason: "load_failed" | "wasm_blocked" | "wasm_wrong_type";
+  readonly reason: "load_failed" | "wasm_blocked";
 
   constructor(reason: LoadError["reason"], details?: ErrorDetails);
 }

@@ -1,10 +1,10 @@
 import type { LinkedAccountsError } from "./error.d.ts";
-import type { AccountType, Issue, LinkedAccount, Status } from "./types.d.ts";
-import type { Validator } from "./validate.d.ts";
+import type { AccountType, Issue, LinkedAccount, Status, WasmSource } from "./types.d.ts";
+import type { Validator, ValidatorOptions } from "./validate.d.ts";
 
 export * from "./error.js";
 export type * from "./types.d.ts";
-export type { Check, ParsedId, Validator } from "./validate.d.ts";
+export type { Check, ParsedId, Validator, ValidatorOptions } from "./validate.d.ts";
 
 /** Options of {@link createClient}. */
 export interface ClientOptions {
@@ -16,17 +16,19 @@ export interface ClientOptions {
    */
   getToken: () => string | Promise<string>;
   /** In place of the global `fetch`. It is given a `Request`. */
-  fetch?: (request: Request) => Promise<Response>;
+  fetch?: ((request: Request) => Promise<Response>) | undefined;
   /** The language of messages for customers: `en`, `th`, `ja`, or a tag such as `th-TH`. The page's `lang`, unless given. */
-  locale?: string;
+  locale?: string | undefined;
   /** Told what happens, for analytics. What it is told holds no address, id of a customer, identity number or token. */
-  onEvent?: (event: ClientEvent) => void;
+  onEvent?: ((event: ClientEvent) => void) | undefined;
+  /** The client's module, in place of the one inside its JavaScript: for those who precache or stream the file. */
+  wasm?: WasmSource | undefined;
 }
 
 /** What every call takes. */
 export interface CallOptions {
   /** Ends the call: it rejects with the signal's reason. What was sent is not undone. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What to link. */
@@ -36,11 +38,11 @@ export interface CreateParams {
   /** Where the customer comes back to; the Worker's list must have it. */
   returnUri: string;
   /** The account holder's citizen id or passport number, where the bank wants it. */
-  citizenId?: string | null;
+  citizenId?: string | null | undefined;
   /** Strings, numbers and booleans to keep with the account; they cannot be changed later. */
-  metadata?: Record<string, string | number | boolean> | null;
+  metadata?: Record<string, string | number | boolean> | null | undefined;
   /** Create another account although one of this type is waiting for the bank. */
-  replacePending?: boolean | null;
+  replacePending?: boolean | null | undefined;
 }
 
 /** Options of {@link Client.create} and {@link Client.start}. */
@@ -49,7 +51,7 @@ export interface CreateOptions extends CallOptions {
    * Makes a repeated call the same call: 1 to 255 visible ASCII characters. Without one the client makes one, and keeps it for
    * calls with the same parameters until it knows what came of them.
    */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
 }
 
 /** A bank where an account can be linked. */
@@ -73,13 +75,13 @@ export interface Words {
 /** Which accounts to list. Times are UTC, `YYYY-MM-DDThh:mm:ssZ`. */
 export interface ListParams {
   /** 20 unless given, at most 100. */
-  limit?: number;
-  offset?: number;
-  order?: "chronological" | "reverse_chronological";
-  from?: string;
-  to?: string;
-  status?: Status;
-  type?: AccountType;
+  limit?: number | undefined;
+  offset?: number | undefined;
+  order?: "chronological" | "reverse_chronological" | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+  status?: Status | undefined;
+  type?: AccountType | undefined;
 }
 
 /** A part of a list. */
@@ -99,15 +101,15 @@ export interface List {
 /** What to search for. */
 export interface SearchParams {
   /** Found within ids, last digits and metadata values. */
-  query?: string;
-  status?: Status;
-  type?: AccountType;
+  query?: string | undefined;
+  status?: Status | undefined;
+  type?: AccountType | undefined;
   /** A day, or two with `..` between them: `2026-01-01..2026-01-31`. */
-  created?: string;
-  order?: "chronological" | "reverse_chronological";
-  page?: number;
+  created?: string | undefined;
+  order?: "chronological" | "reverse_chronological" | undefined;
+  page?: number | undefined;
   /** 30 unless given, at most 100. */
-  perPage?: number;
+  perPage?: number | undefined;
 }
 
 /** A page of what was found. */
@@ -199,6 +201,6 @@ export interface Client {
 export function createClient(options: ClientOptions): Client;
 
 /** The rules of a form, from the module that the client uses too. See `omise-linked-accounts/validate` for the rules alone. */
-export function loadValidator(options?: { locale?: string }): Promise<Validator>;
+export function loadValidator(options?: ValidatorOptions): Promise<Validator>;
 
 export type { Issue };

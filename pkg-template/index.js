@@ -1,7 +1,7 @@
 // @ts-self-types="./index.d.ts"
-// Browsers and bundlers: the module is fetched from beside this file, on first use.
+// Browsers, bundlers, servers: the module is inside JavaScript, loaded on first use.
 import { clientFactory, validatorFactory } from "./entry.js";
-import { fetchModule, glueWith, onFirstUse } from "./loading.js";
+import { loader } from "./loading.js";
 
 export {
   InvalidRequestError,
@@ -11,12 +11,10 @@ export {
   NetworkError,
 } from "./error.js";
 
-const load = onFirstUse(() =>
-  glueWith(
-    // written out, both of them, so that bundlers see them
-    () => import("./wasm/client.js"),
-    () => fetchModule(new URL("./wasm/client_bg.wasm", import.meta.url)),
-  ),
+const load = loader(
+  // written out, both of them, so that bundlers see them
+  () => import("./wasm/client.js"),
+  async () => (await import("./wasm/client-bytes.js")).bytes(),
 );
 
 export const createClient = clientFactory(load);

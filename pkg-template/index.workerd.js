@@ -1,7 +1,7 @@
 // @ts-self-types="./index.d.ts"
-// workerd: code cannot be compiled at run time, so the module is imported as a compiled one.
+// workerd: code cannot be compiled at run time, so the module is imported, compiled.
 import { clientFactory, validatorFactory } from "./entry.js";
-import { glueWith, onFirstUse } from "./loading.js";
+import { loader } from "./loading.js";
 import module from "./wasm/client_bg.wasm";
 
 export {
@@ -12,11 +12,9 @@ export {
   NetworkError,
 } from "./error.js";
 
-const load = onFirstUse(() =>
-  glueWith(
-    () => import("./wasm/client.js"),
-    async () => module,
-  ),
+const load = loader(
+  () => import("./wasm/client.js"),
+  async () => module,
 );
 
 export const createClient = clientFactory(load);

@@ -2,18 +2,21 @@
 
 import { LoadError } from "./error.js";
 
+/** @typedef {import("./types.d.ts").WasmSource} WasmSource */
+
 /**
  * Loads on first use, once. A load that failed is forgotten, so that the next call tries again.
  *
  * @template T
- * @param {() => Promise<T>} load
- * @returns {() => Promise<T>}
+ * @template {unknown[]} Args
+ * @param {(...args: Args) => Promise<T>} load
+ * @returns {(...args: Args) => Promise<T>}
  */
 export function onFirstUse(load) {
   /** @type {Promise<T> | undefined} */
   let loading;
-  return () => {
-    loading ??= load().catch((error) => {
+  return (...args) => {
+    loading ??= load(...args).catch((error) => {
       loading = undefined;
       throw error;
     });
@@ -22,53 +25,52 @@ export function onFirstUse(load) {
 }
 
 /**
- * The glue, with its module running.
+ * Gives the glue, with its module running: one for all calls.
  *
  * @param {() => Promise<any>} importGlue
- * @param {() => Promise<Response | BufferSource | WebAssembly.Module>} findModule
+ * @param {() => Promise<BufferSource | WebAssembly.Module>} findModule
+ * @returns {(wasm?: WasmSource) => Promise<any>} `wasm` stands in for the module that it would find
  */
-export async function glueWith(importGlue, findModule) {
-  let glue;
-  let found;
-  try {
-    [glue, found] = await Promise.all([importGlue(), findModule()]);
-  } catch (cause) {
-    throw cause instanceof LoadError ? cause : new LoadError("load_failed", { cause });
-  }
-  try {
-    // the name by which every module calls its glue
-    const imports = { "./glue_bg.js": glue };
-    /** What comes of bytes, or of a module. @type {any} */
-    const running = await (found instanceof Response
-      ? WebAssembly.instantiateStreaming(found, imports)
-      : WebAssembly.instantiate(found, imports));
-    const { exports } = running.instance ?? running;
-    glue.__wbg_set_wasm(exports);
-    exports.__wbindgen_start();
-  } catch (cause) {
-    // every engine's words name the directive or the policy
-    const blocked = /unsafe-eval|content security policy|\bcsp\b/i.test(String(cause));
-    throw new LoadError(blocked ? "wasm_blocked" : "load_failed", { cause });
-  }
-  return glue;
-}
+export const loader = (importGlue, findModule) =>
+  onFirstUse(async (wasm) => {
+    try {
+      const [glue, source] = await Promise.all([
+        importGlue(),
+        wasm === undefined ? findModule() : found(wasm),
+      ]);
+      // the name by which every module calls its glue
+      const imports = { "./glue_bg.js": glue };
+      /** What comes of bytes, or of a module. @type {any} */
+      const running = await (isResponse(source)
+        ? WebAssembly.instantiateStreaming(source, imports)
+        : WebAssembly.instantiate(source, imports));
+      const { exports } = running.instance ?? running;
+      glue.__wbg_set_wasm(exports);
+      exports.__wbindgen_start();
+      return glue;
+    } catch (cause) {
+      if (cause instanceof LoadError) throw cause;
+      // every engine's words name the directive, the policy, or who forbids it
+      const blocked = /unsafe-eval|security policy|\bcsp\b|embedder/i.test(String(cause));
+      throw new LoadError(blocked ? "wasm_blocked" : "load_failed", { cause });
+    }
+  });
 
 /**
- * A module by its address, for engines to compile while it arrives.
+ * What a module is made from.
  *
- * @param {URL} url
- * @returns {Promise<Response | ArrayBuffer>}
+ * @param {any} wasm
  */
-export async function fetchModule(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${response.status} ${url}`);
-  const type = response.headers.get("Content-Type");
+async function found(wasm) {
+  const isAddress = typeof wasm === "string" || wasm instanceof URL;
+  const response = isAddress ? await fetch(wasm) : wasm;
+  if (!isResponse(response)) return response;
+  if (!response.ok) throw new Error(`${response.status} ${response.url}`);
+  // of the page's own a copy: it is whole for the next try
+  const copy = response.clone();
   // the one type, to the letter, that engines take while it arrives
-  if (type === "application/wasm") return response;
-  // of another type: a module all the same, or the page that a server has for addresses that it does not know
-  const bytes = await response.arrayBuffer();
-  if (new TextDecoder().decode(bytes.slice(0, 4)) !== "\0asm") {
-    throw new LoadError("wasm_wrong_type", { cause: new Error(`${type} ${url}`) });
-  }
-  return bytes;
+  return copy.headers.get("Content-Type") === "application/wasm" ? copy : copy.arrayBuffer();
 }
+
+/** Of another realm too. @param {any} value @returns {value is Response} */
+const isResponse = (value) => !!value.clone;

@@ -46,3 +46,9 @@ export interface Issue {
   /** For the customer, in their language; for fields that only the shop fills in, for the shop. */
   message: string;
 }
+
+/**
+ * A WebAssembly module of this package, in place of the one inside its JavaScript: the address of the file, a `Response` with it, its
+ * bytes, or a `WebAssembly.Module`, a name that TypeScript does not know everywhere.
+ */
+export type WasmSource = string | object;

@@ -1,6 +1,6 @@
-import type { Issue } from "./types.d.ts";
+import type { Issue, WasmSource } from "./types.d.ts";
 
-export type { AccountType, Issue, IssueCode } from "./types.d.ts";
+export type { AccountType, Issue, IssueCode, WasmSource } from "./types.d.ts";
 
 /** An account's id, taken apart. */
 export interface ParsedId {
@@ -23,5 +23,13 @@ export interface Validator {
   checkCitizenId(text: string): Check;
 }
 
-/** Loads the rules, once; a load that failed is tried again. Messages are in `locale`, or the page's language. */
-export function loadValidator(options?: { locale?: string }): Promise<Validator>;
+/** Options of {@link loadValidator}. */
+export interface ValidatorOptions {
+  /** The language of messages: `en`, `th`, `ja`, or a tag such as `th-TH`. The page's `lang`, unless given. */
+  locale?: string | undefined;
+  /** The module of this entry, in place of the one inside its JavaScript: for those who precache or stream the file. */
+  wasm?: WasmSource | undefined;
+}
+
+/** Loads the rules, once; a load that failed is tried again. */
+export function loadValidator(options?: ValidatorOptions): Promise<Validator>;

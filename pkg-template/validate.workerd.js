@@ -1,14 +1,12 @@
 // @ts-self-types="./validate.d.ts"
 // workerd: code cannot be compiled at run time, so the module is imported, compiled.
-import { glueWith, onFirstUse } from "./loading.js";
+import { loader } from "./loading.js";
 import { validatorLoader } from "./validator.js";
 import module from "./wasm/validate_bg.wasm";
 
 export const loadValidator = validatorLoader(
-  onFirstUse(() =>
-    glueWith(
-      () => import("./wasm/validate.js"),
-      async () => module,
-    ),
+  loader(
+    () => import("./wasm/validate.js"),
+    async () => module,
   ),
 );

@@ -100,13 +100,13 @@ function kindOf(value) {
 }
 
 /**
- * @param {() => Promise<any>} load gives the glue, ready to be called
+ * @param {(wasm?: import("./types.d.ts").WasmSource) => Promise<any>} load gives the glue, ready to be called
  * @returns {typeof import("./validate.d.ts").loadValidator}
  */
 export const validatorLoader =
   (load) =>
-  async ({ locale } = {}) =>
-    validator(...(await Promise.all([load(), words(locale)])));
+  async ({ locale, wasm } = {}) =>
+    validator(...(await Promise.all([load(wasm), words(locale)])));
 
 /**
  * @param {any} glue

@@ -1,3 +1,3 @@
-/** The module of `omise-linked-accounts`, compiled, as workerd and edge runtimes import it. The client finds it by itself. */
+/** A module of `omise-linked-accounts`, compiled, as workerd and edge runtimes import it: what the option `wasm` takes. */
 declare const module: WebAssembly.Module;
 export default module;

@@ -124,7 +124,7 @@ pub fn reason(reason: Reason, locale: Locale) -> &'static str {
             "เชื่อมต่อไม่ได้ โปรดตรวจสอบอินเทอร์เน็ตแล้วลองใหม่",
             "接続できません。インターネット接続をご確認のうえ、もう一度お試しください。",
         ],
-        Reason::LoadFailed | Reason::WasmWrongType => [
+        Reason::LoadFailed => [
             "This page did not load completely. Reload it, then try again.",
             "หน้านี้โหลดไม่สมบูรณ์ โปรดโหลดหน้าใหม่แล้วลองอีกครั้ง",
             "ページを正しく読み込めませんでした。再読み込みしてからもう一度お試しください。",

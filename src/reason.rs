@@ -95,15 +95,13 @@ pub enum Reason {
     RegistrationUriUnsafe,
     /// In the browser: the package's files could not be loaded.
     LoadFailed,
-    /// In the browser: the page's Content-Security-Policy does not let WebAssembly be compiled.
+    /// In the browser or at an edge: WebAssembly may not be compiled there.
     WasmBlocked,
-    /// In the browser: something else came in the WebAssembly module's place.
-    WasmWrongType,
 }
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 38] = [
         Self::InvalidRequest,
         Self::ReturnUriNotAllowed,
         Self::TypeNotEnabled,
@@ -142,7 +140,6 @@ impl Reason {
         Self::RegistrationUriUnsafe,
         Self::LoadFailed,
         Self::WasmBlocked,
-        Self::WasmWrongType,
     ];
 
     /// One row of the table: name, HTTP status (0: none), retryable, message.
@@ -220,21 +217,15 @@ impl Reason {
             Self::RegistrationUriUnsafe => {
                 ("registration_uri_unsafe", 0, false, "the address of the bank's page is not one to send a customer to")
             }
-            Self::LoadFailed => (
-                "load_failed",
-                0,
-                true,
-                "the package could not be loaded; check that all its files are served, the .wasm too, and that connect-src allows it",
-            ),
+            Self::LoadFailed => {
+                ("load_failed", 0, true, "a part of the package could not be loaded: see cause; are all files there?")
+            }
             Self::WasmBlocked => (
                 "wasm_blocked",
                 0,
                 false,
-                "Content-Security-Policy blocks WebAssembly; add 'wasm-unsafe-eval' to script-src",
+                "may not compile WebAssembly: a page needs 'wasm-unsafe-eval' in script-src, the edge the condition workerd or the option wasm",
             ),
-            Self::WasmWrongType => {
-                ("wasm_wrong_type", 0, true, "not a .wasm file; serve the file itself, as application/wasm")
-            }
         }
     }
 
@@ -351,8 +342,7 @@ answer_unreadable - internal_error retry
 token_unavailable - internal_error retry
 registration_uri_unsafe - internal_error stop
 load_failed - internal_error retry
-wasm_blocked - internal_error stop
-wasm_wrong_type - internal_error retry"
+wasm_blocked - internal_error stop"
         );
     }
 

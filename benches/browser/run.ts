@@ -77,7 +77,7 @@ try {
 
 /** The rules, called often, in Node and in Chromium. */
 async function throughput(browser: Browser): Promise<void> {
-  const { loadValidator } = await import(join(PACKAGE, "validate.node.js"));
+  const { loadValidator } = await import(join(PACKAGE, "validate.js"));
   const measured = {
     Node: await measure(await loadValidator(), ROUNDS),
     Chromium: await inChromium(browser),

@@ -387,7 +387,7 @@ describe("failures", () => {
   test("they are errors of their classes, by name too, in every copy of the package", async () => {
     const other = join(installed.folder, "other");
     cpSync(installed.package, other, { recursive: true });
-    const copy = (await import(pathToFileURL(join(other, "index.node.js")).href)) as typeof Package;
+    const copy = (await import(pathToFileURL(join(other, "index.js")).href)) as typeof Package;
     const error = await failureOf(
       copy.createClient({ endpoint: "https://x.example", getToken: () => "t" }).delete(""),
     );
@@ -716,20 +716,22 @@ describe("events", () => {
 });
 
 describe("loading", () => {
-  // as a browser takes it: `fetch` brings the module
-  const program = (body: string) => `
-    import { readFileSync } from "node:fs";
-    import { createClient, isLinkedAccountsError, LoadError } from "./node_modules/omise-linked-accounts/index.js";
-    const wasm = readFileSync("node_modules/omise-linked-accounts/wasm/client_bg.wasm");
+  /** What a client says of each use, whose module comes by `fetch`. */
+  const program = (body: string, wasm = "'https://shop.example/client.wasm'") => `
+    import { readFileSync, renameSync } from "node:fs";
+    import { createClient, isLinkedAccountsError, LoadError } from "omise-linked-accounts";
+    const folder = "node_modules/omise-linked-accounts/${installed.wasm}/";
+    const bytes = readFileSync(folder + "client_bg.wasm");
     const type = (type) => ({ headers: { "Content-Type": type } });
-    const well = async () => new Response(wasm, type("application/wasm"));
+    const well = async () => new Response(bytes, type("application/wasm"));
     const events = [];
     const links = createClient({
       endpoint: "https://links.shop.example", getToken: () => "t", onEvent: (event) => events.push(event.reason),
+      wasm: ${wasm},
     });
     async function say() {
       const error = await links.retrieve("nonsense").catch((error) => error);
-      console.log(error instanceof LoadError, error.reason, error.message);
+      console.log(error instanceof LoadError, error.reason, error.message, "cause:", error.cause?.message);
     }
     ${body}
   `;
@@ -739,34 +741,40 @@ describe("loading", () => {
       "the module is not there",
       'fetch = async () => new Response("no", { status: 404 });',
       "load_failed",
-      /served/,
+      /cause: 404/,
     ],
     [
       "the network fails",
       'fetch = async () => { throw new TypeError("Failed to fetch") };',
       "load_failed",
-      /served/,
+      /cause: Failed to fetch/,
     ],
-    ["half of it comes", "fetch = async () => new Response(wasm.subarray(0, 999));", "load_failed", /served/],
+    [
+      "half of it comes",
+      "fetch = async () => new Response(bytes.subarray(0, 999));",
+      "load_failed",
+      /cause: WebAssembly/,
+    ],
     [
       "a page comes in its place",
       'fetch = async () => new Response("<!doctype html>", type("text/html"));',
-      "wasm_wrong_type",
-      /application\/wasm/,
+      "load_failed",
+      /cause: WebAssembly.*magic/,
     ],
     ...[
       "WebAssembly.instantiate(): Refused to compile or instantiate WebAssembly module because 'unsafe-eval' is not an allowed source of script in the following Content Security Policy directive",
       "call to WebAssembly.instantiate() blocked by CSP",
       "Refused to create a WebAssembly object because 'unsafe-eval' or 'wasm-unsafe-eval' is not an allowed source of script in the following Content Security Policy directive",
+      "WebAssembly.instantiate(): Wasm code generation disallowed by embedder",
     ].map((words, i): [string, string, string, RegExp] => [
-      `the policy of the page forbids it, in the words of engine ${i + 1}`,
+      `the page or the runtime forbids it, in the words of engine ${i + 1}`,
       `fetch = well;
          const { instantiate, instantiateStreaming } = WebAssembly;
          const refuse = async () => { throw new WebAssembly.CompileError(${JSON.stringify(words)}) };
          WebAssembly.instantiate = refuse; WebAssembly.instantiateStreaming = refuse;
          const mend = () => Object.assign(WebAssembly, { instantiate, instantiateStreaming });`,
       "wasm_blocked",
-      /'wasm-unsafe-eval'/,
+      /'wasm-unsafe-eval'.*condition workerd.*option wasm/,
     ]),
   ];
   for (const [name, broken, reason, says] of reasons) {
@@ -792,15 +800,58 @@ describe("loading", () => {
     });
   }
 
-  test("a module of a wrong type is one all the same", async () => {
+  test("says what to do where there is no DecompressionStream, and tries again", async () => {
     const printed = await installed.run(
-      program(`
-        fetch = async () => new Response(wasm, type("application/octet-stream"));
+      program(
+        `
+        const { DecompressionStream } = globalThis;
+        delete globalThis.DecompressionStream;
         await say();
-      `),
+        globalThis.DecompressionStream = DecompressionStream;
+        await say();
+      `,
+        "undefined",
+      ),
     );
-    assert.match(printed, /^false not_found/);
+    const [without, found] = printed.split("\n");
+    assert.match(without ?? "", /^true load_failed .*cause: .*DecompressionStream.*option wasm/);
+    assert.match(found ?? "", /^false not_found/);
   });
+
+  for (const [what, wasm] of [
+    ["an address", "'https://shop.example/client.wasm'"],
+    ["a URL", "new URL('https://shop.example/client.wasm')"],
+    ["a Response", "await well()"],
+    ["a Response of a wrong type", "new Response(bytes, type('application/octet-stream'))"],
+    ["bytes", "bytes"],
+    ["an ArrayBuffer", "await (await well()).arrayBuffer()"],
+    ["a module", "new WebAssembly.Module(bytes)"],
+  ] as const) {
+    test(`takes ${what} as the module, and asks for no other; a load that failed is tried again with it`, async () => {
+      const printed = await installed.run(
+        program(
+          `
+          fetch = well;
+          const inside = folder + "client-bytes.js";
+          const glue = folder + "client.js";
+          renameSync(inside, inside + ".away");
+          renameSync(glue, glue + ".away");
+          try {
+            await say();
+            renameSync(glue + ".away", glue);
+            await say();
+          } finally {
+            renameSync(inside + ".away", inside);
+          }
+        `,
+          wasm,
+        ),
+      );
+      const [without, found] = printed.split("\n");
+      assert.match(without ?? "", /^true load_failed .*cause: Cannot find module/);
+      assert.match(found ?? "", /^false not_found/);
+    });
+  }
 
   test("several clients and calls at once load once", async () => {
     const printed = await installed.run(
@@ -844,7 +895,7 @@ test("a hundred thousand calls leave nothing behind", async () => {
   const printed = await installed.run(
     `
     import { createClient, loadValidator } from "omise-linked-accounts";
-    import * as glue from "./node_modules/omise-linked-accounts/wasm/client.js";
+    import * as glue from "./node_modules/omise-linked-accounts/${installed.wasm}/client.js";
     const { instantiate } = WebAssembly;
     let memory;
     WebAssembly.instantiate = async (...given) => {

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -12,10 +11,11 @@ import { account, serve } from "./worker.ts";
 
 /** The packed tarball in a folder of its own. */
 export const installed = new Installed();
-const entry = createRequire(join(installed.folder, "package.json")).resolve("omise-linked-accounts");
 
 /** The package, as a program in that folder imports it. */
-export const omise = (await import(pathToFileURL(entry).href)) as typeof Package;
+export const omise = (await import(
+  pathToFileURL(join(installed.package, "index.js")).href
+)) as typeof Package;
 
 export const ID = account("pending").id;
 export const LINK_STATE = "0123456789abcdefABCDEA";

@@ -13,7 +13,7 @@ import type { Browser } from "@playwright/test";
 import * as vite from "vite";
 import { launch, policy } from "./browser.ts";
 import { Installed, print } from "./installed.ts";
-import { copyModules, drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
+import { drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
 import { assertJourney, startWorker, type Worker } from "./worker.ts";
 
 suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FULL=1" }, () => {
@@ -74,7 +74,6 @@ suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FUL
     await bundle.close();
     assert.deepEqual(warnings, []);
     cpSync(join(project, "index.html"), join(project, "dist/index.html"));
-    copyModules(installed, join(project, "dist"));
     await driveFolder(browser, worker, join(project, "dist"));
   });
 
@@ -86,7 +85,7 @@ suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FUL
 
   test("a service worker, in one piece as it has to be", async () => {
     const project = installed.project("service-worker");
-    await inOnePiece(installed, project, "service-worker.js");
+    await inOnePiece(project, "service-worker.js");
     await driveFolder(browser, worker, project);
   });
 

@@ -22,6 +22,8 @@ const SHARED = ["journey.js", "page.js", "index.html"];
 export class Installed {
   readonly folder = mkdtempSync(join(tmpdir(), "omise-linked-accounts-"));
   readonly package = join(this.folder, "node_modules/omise-linked-accounts");
+  /** The folder of the modules in the package, which is named by their content. */
+  readonly wasm: string;
 
   /** With `tools`, those of `tests/package/projects/full` are installed too. */
   constructor({ tools = false } = {}) {
@@ -38,6 +40,7 @@ export class Installed {
       // the package has no dependencies
       install("--offline", join(NPM, tarball));
     }
+    this.wasm = readdirSync(this.package).find((name) => /^wasm-[0-9a-f]{8}$/.test(name)) ?? "no modules";
   }
 
   /** A project: what all of them share, and what `tests/package/projects/<name>` has of its own. */

@@ -11,7 +11,7 @@ import { Miniflare } from "miniflare";
 import * as vite from "vite";
 import { launch, policy } from "./browser.ts";
 import { Installed, print } from "./installed.ts";
-import { copyModules, drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
+import { drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
 import { assertJourney, startWorker, type Worker } from "./worker.ts";
 
 const installed = new Installed();
@@ -69,15 +69,16 @@ suite("in a browser", () => {
       outdir: ".",
       allowOverwrite: true,
     });
-    copyModules(installed, project);
     await driveFolder(browser, worker, project);
   });
 
-  test("esbuild, in one piece", async () => {
-    const project = installed.project("esbuild-one");
-    await inOnePiece(installed, project, "page.js");
-    await driveFolder(browser, worker, project);
-  });
+  for (const format of ["esm", "iife"] as const) {
+    test(`esbuild, in one piece, ${format}`, async () => {
+      const project = installed.project(`esbuild-${format}`);
+      await inOnePiece(project, "page.js", { format });
+      await driveFolder(browser, worker, project);
+    });
+  }
 });
 
 suite("without a browser", () => {

@@ -1,11 +1,8 @@
 // What the projects of the matrix have in common once they are built.
 
-import { cpSync } from "node:fs";
-import { join } from "node:path";
 import type { Browser } from "@playwright/test";
 import * as esbuild from "esbuild";
 import { open, policy, serveFolder } from "./browser.ts";
-import type { Installed } from "./installed.ts";
 import { assertJourney, delivery, type Worker } from "./worker.ts";
 
 /** What a project needs to know, as JSON. */
@@ -27,16 +24,12 @@ export async function driveFolder(browser: Browser, worker: Worker, folder: stri
   }
 }
 
-/** Puts the modules beside a bundle, as the README asks of those whose bundler leaves their address alone. */
-export function copyModules(installed: Installed, folder: string): void {
-  cpSync(join(installed.package, "wasm"), join(folder, "wasm"), {
-    recursive: true,
-    filter: (name) => !name.endsWith(".js"),
-  });
-}
-
 /** Has esbuild put an entry and all that it imports into one file, in the entry's place. */
-export async function inOnePiece(installed: Installed, project: string, entry: string): Promise<void> {
+export async function inOnePiece(
+  project: string,
+  entry: string,
+  options: esbuild.BuildOptions = {},
+): Promise<void> {
   await esbuild.build({
     absWorkingDir: project,
     entryPoints: [entry],
@@ -44,8 +37,8 @@ export async function inOnePiece(installed: Installed, project: string, entry: s
     format: "esm",
     outdir: ".",
     allowOverwrite: true,
+    ...options,
   });
-  copyModules(installed, project);
 }
 
 /** Vite as it is without settings, but for words that nobody reads. */

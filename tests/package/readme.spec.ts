@@ -12,7 +12,6 @@ import type { Browser, Page } from "@playwright/test";
 import * as esbuild from "esbuild";
 import { launch } from "./browser.ts";
 import { Installed, print } from "./installed.ts";
-import { copyModules } from "./projects.ts";
 import { account, delivery, event, startWorker, type Worker } from "./worker.ts";
 
 const SHOP = "https://shop.example";
@@ -87,7 +86,6 @@ suite("in a page", () => {
       splitting: true,
       outdir: "site",
     });
-    copyModules(installed, join(installed.folder, "site"));
     cpSync(installed.package, join(installed.folder, "site/omise-linked-accounts"), { recursive: true });
     cpSync(join(installed.folder, "unbundled.js"), join(installed.folder, "site/unbundled.js"));
     [worker, browser] = await Promise.all([startWorker(), launch()]);
@@ -148,7 +146,7 @@ suite("in a page", () => {
 
   test("checkout.js: the customer is told what went wrong, in the page's language", async () => {
     await visit("checkout.js");
-    await page.context().route("**/*.wasm", (route) => route.abort());
+    await page.context().route("**/client-bytes-*.js", (route) => route.abort());
     const dialog = page.waitForEvent("dialog");
     await page.click("#link", { noWaitAfter: true });
     const told = await dialog;

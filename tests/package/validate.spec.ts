@@ -12,7 +12,7 @@ let validate: Validate;
 let rules: Awaited<ReturnType<Validate["loadValidator"]>>;
 
 before(async () => {
-  validate = await import(`${pathToFileURL(installed.package)}/validate.node.js`);
+  validate = await import(`${pathToFileURL(installed.package)}/validate.js`);
   rules = await validate.loadValidator({ locale: "en" });
 });
 

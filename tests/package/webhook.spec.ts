@@ -14,7 +14,7 @@ const installed = new Installed();
 let webhook: Webhook;
 
 before(async () => {
-  webhook = await import(`${pathToFileURL(installed.package)}/webhook.node.js`);
+  webhook = await import(`${pathToFileURL(installed.package)}/webhook.js`);
 });
 
 const secret = randomBytes(32);
@@ -267,7 +267,7 @@ suite("what the shop did wrong", () => {
 });
 
 test("many deliveries at once, the first of them while nothing is loaded", async () => {
-  const fresh: Webhook = await import(`${pathToFileURL(installed.package)}/webhook.node.js?fresh`);
+  const fresh: Webhook = await import(`${pathToFileURL(installed.package)}/webhook.js?fresh`);
   const deliveries = Array.from({ length: 100 }, () => delivery());
   const events = await Promise.all(
     deliveries.map(({ body, headers, secret }) => fresh.verifyWebhook(body, headers, secret)),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 const HEAD: &str = "// Written by `cargo xtask build` from the core; do not change it here.\n";
 
 /// Reasons that arise before the calls are loaded.
-const LOADING: [Reason; 4] = [Reason::Offline, Reason::LoadFailed, Reason::WasmBlocked, Reason::WasmWrongType];
+const LOADING: [Reason; 3] = [Reason::Offline, Reason::LoadFailed, Reason::WasmBlocked];
 
 /// Reasons that arise in calls, with no answer of the Worker's.
 const CALLS: [Reason; 7] = [

@@ -56,8 +56,41 @@ await links.create({ type: "direct_debit_kbank", return_uri: "https://shop.examp
 const nested = { a: { b: 1 } };
 // @ts-expect-error metadata is flat
 await links.create({ type: "direct_debit_kbank", returnUri: "https://shop.example/", metadata: nested });
-// @ts-expect-error a call without a signal has no signal, rather than one that is undefined
+// An option that is undefined is one that is not given.
 await links.retrieve(account.id, { signal: undefined });
+await links.list({ status: undefined, limit: undefined }, { signal: undefined });
+await links.search({ query: undefined, perPage: undefined });
+await links.create(
+  {
+    type: "direct_debit_kbank",
+    returnUri: "https://shop.example/return",
+    citizenId: undefined,
+    metadata: undefined,
+  },
+  { signal: undefined, idempotencyKey: undefined },
+);
+createClient({
+  endpoint: "https://links.shop.example",
+  getToken: () => "token",
+  fetch: undefined,
+  locale: undefined,
+  onEvent: undefined,
+  wasm: undefined,
+});
+await loadValidator({ locale: undefined, wasm: undefined });
+
+// The module of those who bring their own.
+for (const wasm of [
+  "/client.wasm",
+  new URL("https://shop.example/client.wasm"),
+  new Response(),
+  new Uint8Array(),
+]) {
+  await loadValidator({ wasm });
+}
+await loadValidator({ wasm: new WebAssembly.Module(new ArrayBuffer(0)) });
+// @ts-expect-error a number is no module
+await loadValidator({ wasm: 1 });
 
 // Words that Omise may add to are open, and those that are known are offered while one types.
 const status: Status = "renamed";
@@ -135,8 +168,7 @@ try {
     for (const { field, code, message } of error.issues) [field, code, message];
   if (error instanceof NetworkError)
     holds<Same<typeof error.reason, "offline" | "network_failed" | "timeout">>();
-  if (error instanceof LoadError)
-    holds<Same<typeof error.reason, "load_failed" | "wasm_blocked" | "wasm_wrong_type">>();
+  if (error instanceof LoadError) holds<Same<typeof error.reason, "load_failed" | "wasm_blocked">>();
   if (isLinkedAccountsError(error)) {
     holds<Same<typeof error, LinkedAccountsError>>();
     [error.name, error.code, error.reason, error.retryable, error.userMessage, error.cause];
