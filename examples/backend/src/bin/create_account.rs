@@ -6,8 +6,8 @@ use std::{env, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use omise_linked_accounts::{
-    AccountType, CreateParams, LinkedAccount, LinkedAccountId, MAX_ACCOUNT, Mode, Request, ReturnUri, Scalar,
-    SecretKey, create, retrieve,
+    API_ORIGIN, API_VERSION, AccountType, BODY_TYPE, CreateParams, LinkedAccount, LinkedAccountId, MAX_ACCOUNT, Mode,
+    Request, ReturnUri, Scalar, SecretKey, create, retrieve,
 };
 use ureq::{Agent, http};
 
@@ -67,13 +67,10 @@ struct Omise {
 }
 
 impl Omise {
-    /// The version of the API that the types speak: without the header the merchant's default would decide.
-    const VERSION: &str = "2019-05-29";
-
     fn from_env() -> Result<Self> {
         let key = env::var("OMISE_SECRET_KEY").context("OMISE_SECRET_KEY")?;
         let key = SecretKey::parse(&key).context("OMISE_SECRET_KEY")?;
-        let url = env::var("OMISE_API_URL").unwrap_or_else(|_| "https://api.omise.co".to_owned());
+        let url = env::var("OMISE_API_URL").unwrap_or_else(|_| API_ORIGIN.to_owned());
         check_api_url(&url, key.mode()).context("OMISE_API_URL")?;
         let http = Agent::config_builder()
             // a redirect would take the key elsewhere
@@ -108,9 +105,9 @@ impl Omise {
             .method(request.method.as_str())
             .uri(format!("{}{}{query}", self.url, request.path))
             .header("Authorization", self.key.authorization())
-            .header("Omise-Version", Self::VERSION);
+            .header("Omise-Version", API_VERSION);
         if request.body.is_some() {
-            http = http.header("Content-Type", "application/x-www-form-urlencoded");
+            http = http.header("Content-Type", BODY_TYPE);
         }
         // an absent body is not an empty one: a GET has none
         let answer = match &request.body {
