@@ -22,21 +22,13 @@
 //!
 //! # Example
 //!
-//! ```
-//! use omise_linked_accounts::{AccountType, CreateParams, Mode, ReturnUri, create};
+//! A whole exchange with an ordinary HTTP client, here [ureq](https://docs.rs/ureq): the caller sends the [`Request`] with the
+//! headers `Authorization`, `Omise-Version` and, with a body, `Content-Type`. The table at [`Request`] gives their values.
+//! The program is `examples/create.rs`; the project's tests run it against a sandbox.
 //!
-//! let params = CreateParams::new(
-//!     AccountType::DirectDebitKbank,
-//!     ReturnUri::parse("https://shop.example/return")?,
-//! );
-//! let request = create::encode_request(&params);
-//! assert_eq!(request.path, "/linked_accounts");
-//! assert_eq!(
-//!     request.body.as_deref(),
-//!     Some("type=direct_debit_kbank&return_uri=https%3A%2F%2Fshop.example%2Freturn"),
-//! );
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = "```no_run"]
+#![doc = include_str!("../examples/create.rs")]
+#![doc = "```"]
 //!
 //! The crate is `no_std` and needs `alloc`.
 //!

@@ -1,8 +1,9 @@
-// The two programs of examples/backend: what a Rust backend copies from has to work.
+// The programs of examples/backend and examples/create.rs, which the crate's documentation shows: what a Rust backend copies
+// from has to work.
 
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -20,7 +21,11 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 function start(name: string, args: string[], env: Record<string, string>): Program {
   // only what is given here: settings of the developer's own must not decide
   const inherited = Object.entries(process.env).filter(([name]) => !/^(OMISE_|PORT$)/.test(name));
-  const cargo = ["run", "--quiet", "--package", "omise-linked-accounts-backend-example", "--bin", name, "--"];
+  const target =
+    name === "create"
+      ? ["--package", "omise-linked-accounts", "--example", name]
+      : ["--package", "omise-linked-accounts-backend-example", "--bin", name];
+  const cargo = ["run", "--quiet", ...target, "--"];
   return spawn(process.env.CARGO ?? "cargo", [...cargo, ...args], {
     cwd: ROOT,
     env: { ...Object.fromEntries(inherited), ...env },
@@ -150,6 +155,72 @@ suite("create_account", () => {
       assert.ok(!stderr.includes(secrets.OMISE_SECRET_KEY), stderr);
     }
     assert.deepEqual(await accounts(), before);
+  });
+});
+
+suite("create", () => {
+  const secrets = randomSecrets();
+  const attempt = randomUUID();
+  const create = (url: string, more: string[] = [attempt]) =>
+    run("create", more, { OMISE_API_URL: url, OMISE_SECRET_KEY: secrets.OMISE_SECRET_KEY });
+
+  test("the example of the crate's documentation creates an account in the sandbox", async () => {
+    const sandbox = await startSandbox({ secrets });
+    try {
+      const { code, stdout, stderr } = await create(sandbox.url);
+      assert.equal(code, 0, stderr);
+      const accounts = (await sandbox.db()).prepare("SELECT * FROM accounts").all<Record<string, string>>();
+      const [account, ...others] = (await accounts).results;
+      assert.ok(account);
+      assert.deepEqual(others, []);
+      assert.equal(account.type, "direct_debit_kbank");
+      assert.deepEqual(JSON.parse(account.metadata ?? ""), { attempt });
+      assert.equal(stdout, `${account.id}: pending\nregister at ${sandbox.url}/register?ref=${account.id}\n`);
+    } finally {
+      await sandbox.dispose();
+    }
+  });
+
+  test("the example of the crate's documentation sends every header, tells a refusal from doubt, and shows no key", async () => {
+    const omise = new FakeOmise();
+    const url = await omise.start();
+    try {
+      const error = '{"object":"error","location":"x","code":"bad_request","message":"m"}';
+      const cases: [FakeOmise["answer"], RegExp][] = [
+        [
+          (_, response) => void response.writeHead(400).end(error),
+          /^refused: omise answered 400 bad_request$/m,
+        ],
+        [(_, response) => void response.writeHead(500).end(error), /^Error: Api\(/m],
+        [(_, response) => void response.writeHead(200).end("<html>"), /^Error: Unreadable\(/m],
+        [(_, response) => void response.writeHead(302, { Location: "/elsewhere" }).end(), /^Error: /m],
+        [(request) => void request.socket.destroy(), /^Error: /m],
+      ];
+      for (const [answer, message] of cases) {
+        omise.requests.length = 0;
+        omise.answer = answer;
+        const { code, stdout, stderr } = await create(url);
+        assert.equal(code, 1);
+        assert.equal(stdout, "");
+        assert.match(stderr, message);
+        assert.ok(!stderr.includes(secrets.OMISE_SECRET_KEY), stderr);
+        const [request, ...others] = omise.requests;
+        assert.deepEqual(others, []);
+        assert.equal(`${request?.method} ${request?.path}`, "POST /linked_accounts");
+        const credentials = Buffer.from(`${secrets.OMISE_SECRET_KEY}:`).toString("base64");
+        assert.equal(request?.headers.authorization, `Basic ${credentials}`);
+        assert.equal(request?.headers["content-type"], "application/x-www-form-urlencoded");
+        assert.equal(request?.headers["omise-version"], "2019-05-29");
+        assert.equal(request?.headers["idempotency-key"], attempt);
+      }
+      omise.requests.length = 0;
+      const { code, stderr } = await create(url, []);
+      assert.equal(code, 1);
+      assert.match(stderr, /usage: create ATTEMPT_ID/);
+      assert.deepEqual(omise.requests, []);
+    } finally {
+      await omise.stop();
+    }
   });
 });
 
