@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{build, cargo_target_dir, root, step::quietly, tools, wasm::Profile};
 
 /// Crates that the core must not depend on: it does no I/O and runs anywhere.
-const NOT_IN_THE_CORE: [&str; 12] = [
+const NOT_IN_THE_CORE: [&str; 13] = [
     "async-std",
     "futures",
     "futures-util",
@@ -27,6 +27,7 @@ const NOT_IN_THE_CORE: [&str; 12] = [
     "js-sys",
     "reqwest",
     "tokio",
+    "ureq",
     "wasm-bindgen",
     "worker",
 ];
