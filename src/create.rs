@@ -34,6 +34,17 @@ impl CreateParams {
 /// The request that creates an account, its body form-encoded as documented.
 ///
 /// Never send it twice: Omise does not document idempotency, so a second one may make a second account.
+///
+/// ```
+/// use omise_linked_accounts::{AccountType, CreateParams, ReturnUri, create};
+///
+/// let return_uri = ReturnUri::parse("https://shop.example/return")?;
+/// let request = create::encode_request(&CreateParams::new(AccountType::DirectDebitKbank, return_uri));
+/// assert_eq!(request.path, "/linked_accounts");
+/// let body = "type=direct_debit_kbank&return_uri=https%3A%2F%2Fshop.example%2Freturn";
+/// assert_eq!(request.body.as_deref(), Some(body));
+/// # Ok::<(), omise_linked_accounts::ReturnUriError>(())
+/// ```
 #[must_use]
 pub fn encode_request(params: &CreateParams) -> Request {
     let mut form = form_urlencoded::Serializer::new(String::new());

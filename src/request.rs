@@ -1,4 +1,4 @@
-//! A request to Omise, without the socket.
+//! Requests to Omise, without the socket, and the values of the headers that go with them.
 
 use alloc::{borrow::ToOwned, string::String};
 use core::{error::Error, fmt};
@@ -8,12 +8,14 @@ use core::{error::Error, fmt};
 /// Source: Omise "Authentication".
 pub const API_ORIGIN: &str = "https://api.omise.co";
 
-/// The API version that these types speak: the value of the `Omise-Version` header.
+/// The API version that these types speak: the value of the `Omise-Version` header of every request.
+///
+/// Without the header, the default version of the merchant's account decides the form of the answer.
 ///
 /// Source: Omise "API versioning".
 pub const API_VERSION: &str = "2019-05-29";
 
-/// The media type of a [`Request`]'s body.
+/// The media type of a [`Request`]'s body: the value of its `Content-Type` header.
 pub const BODY_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// The HTTP method of a [`Request`].
@@ -39,7 +41,19 @@ impl Method {
     }
 }
 
-/// A request to Omise: everything but the host and the `Authorization` header.
+/// A request to Omise, without host and headers. The caller sends it to [`API_ORIGIN`] with these headers:
+///
+/// | header | value | when |
+/// |---|---|---|
+/// | `Authorization` | [`SecretKey::authorization`](crate::SecretKey::authorization) | always |
+/// | `Omise-Version` | [`API_VERSION`], `2019-05-29` | always |
+/// | `Content-Type` | [`BODY_TYPE`], `application/x-www-form-urlencoded` | with a body |
+/// | `Idempotency-Key` | the caller's id of the attempt, such as a UUID | POST, optional |
+///
+/// An unofficial reference alone describes `Idempotency-Key`: it is harmless, and no protection against a second account.
+/// The [example](crate#example) sends all of them.
+///
+/// Sources: Omise "Authentication", "API versioning"; the unofficial "Idempotency" (michael-doc-testing.org).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {

@@ -1,4 +1,7 @@
-//! Reading and writing answers, whatever the endpoint.
+//! Reads and writes the answers of every endpoint: status and body.
+//!
+//! Decoding needs no header of the answer: Omise answers with `Content-Type: application/json; charset=utf-8` and repeats
+//! the request's `Omise-Version`.
 
 use alloc::vec::Vec;
 use core::{error::Error, fmt};
@@ -18,7 +21,10 @@ pub const MAX_ACCOUNT: usize = 256 * 1024;
 /// have; it is the reader's memory that is guarded here.
 pub const MAX_PAGE: usize = 4 * 1024 * 1024;
 
-/// Why an answer of Omise's brings nothing.
+/// An answer without the object that was asked for.
+///
+/// Decoding takes the status and the raw body. The body is in the form of [`API_VERSION`](crate::API_VERSION) if the request had the
+/// header `Omise-Version`; `Content-Type` says how Omise reads the request's own body. [`Request`](crate::Request) lists both.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ResponseError {
