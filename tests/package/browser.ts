@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import type { ServerResponse } from "node:http";
+import * as http from "node:http";
 import { extname, join, normalize } from "node:path";
 import { type Browser, chromium } from "@playwright/test";
 import { serve } from "./worker.ts";
@@ -16,9 +16,9 @@ const TYPES: Record<string, string> = {
   ".wasm": "application/wasm",
 };
 
-/** The policy of the README, for a shop whose Worker is at an origin. */
-export const policy = (worker: string) =>
-  `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ${worker}`;
+/** The policy of the README, for a shop whose Worker is at an origin; `also` is what a framework's own scripts need. */
+export const policy = (worker: string, also = "") =>
+  `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'${also}; connect-src 'self' ${worker}`;
 
 export function launch(): Promise<Browser> {
   return chromium.launch({ ...(CHROMIUM && { executablePath: CHROMIUM }), args: CHROMIUM_FLAGS.split(" ") });
@@ -28,7 +28,7 @@ export function launch(): Promise<Browser> {
 export function serveFolder(
   folder: string,
   contentSecurityPolicy: string,
-  instead: (path: string, response: ServerResponse) => boolean = () => false,
+  instead: (path: string, response: http.ServerResponse) => boolean = () => false,
 ) {
   return serve(async (request, response) => {
     const path = new URL(request.url ?? "/", "http://shop.example").pathname;
@@ -42,6 +42,22 @@ export function serveFolder(
     } catch {
       response.writeHead(404).end();
     }
+  });
+}
+
+/** Serves what another server answers, under a policy. */
+export function serveBehind(origin: string, contentSecurityPolicy: string) {
+  return serve((request, response) => {
+    const { url = "/", method, headers } = request;
+    const onward = http.request(new URL(url, origin), { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, {
+        ...answer.headers,
+        "Content-Security-Policy": contentSecurityPolicy,
+      });
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
   });
 }
 

@@ -136,6 +136,7 @@ export const event = {
 /** What the journey comes to, wherever it is made. */
 export function assertJourney(came: unknown, worker: Worker): void {
   assert.deepEqual(came, {
+    banks: ["direct_debit_scb"],
     statuses: ["pending", "linked", "deleted"],
     missing: ["LinkedAccountsError", "not_found", true],
     told: true,
@@ -145,6 +146,7 @@ export function assertJourney(came: unknown, worker: Worker): void {
     nothingToResume: null,
   });
   assert.deepEqual(worker.asked(), [
+    "GET /banks undefined",
     "POST /linked_accounts Bearer token-1",
     `GET /linked_accounts/${ID} Bearer token-1`,
     `GET /linked_accounts/${ID} Bearer token-1`,

@@ -8,6 +8,7 @@
  */
 export async function journey(client, validate, webhook, { endpoint, delivery }) {
   const links = client.createClient({ endpoint, getToken: async () => "token-1", locale: "ja" });
+  const banks = await links.banks();
   const { id } = await links.create({ type: "direct_debit_scb", returnUri: "https://shop.example/return" });
   const pending = await links.retrieve(id);
   const outcome = await links.waitFor(id);
@@ -27,6 +28,7 @@ export async function journey(client, validate, webhook, { endpoint, delivery })
     .catch((error) => error);
 
   return {
+    banks: banks.map(({ type }) => type),
     statuses: [pending.status, outcome.result, deleted.status],
     missing: [missing.name, missing.reason, client.isLinkedAccountsError(missing)],
     // told in another language than English, so the catalogue came

@@ -1,0 +1,156 @@
+// A project of a framework, as a shop would have it: `tests/package/frameworks/<name>` in a folder of its own, with all that its
+// package.json names and the packed tarball installed from npm. What it prints while it is built and run may not be about the package.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify, stripVTControlCharacters } from "node:util";
+import type { Browser } from "@playwright/test";
+import { open, policy, serveBehind } from "./browser.ts";
+import { print, tarball } from "./installed.ts";
+import { shop } from "./projects.ts";
+import { assertJourney, type Worker } from "./worker.ts";
+
+const execute = promisify(execFile);
+
+const FRAMEWORKS = resolve("tests/package/frameworks");
+
+/** For suites that run in `cargo xtask test --full` alone. */
+export const ONLY_FULL = { skip: process.env.FULL === "1" ? false : "only with FULL=1" };
+
+/** What nobody should have to read about the package. */
+const COMPLAINT = /omise|wasm|webassembly|\bdeprecat|\bwarn(ing)?\b|\berror\b/i;
+
+/** A server that was started: where it is, and how to end it. */
+export interface Running {
+  origin: string;
+  close(): Promise<void>;
+}
+
+export class Framework {
+  readonly folder: string;
+  /** What a tool may print although it looks like a complaint: it is not about the package. */
+  readonly #harmless: readonly RegExp[];
+
+  private constructor(folder: string, harmless: readonly RegExp[]) {
+    this.folder = folder;
+    this.#harmless = harmless;
+  }
+
+  /** Installs the project of a name. It goes with the process, unless {@link remove} comes first. */
+  static async install(name: string, harmless: readonly RegExp[] = []): Promise<Framework> {
+    const folder = mkdtempSync(join(realpathSync(tmpdir()), `omise-linked-accounts-${name}-`));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    cpSync(join(FRAMEWORKS, name), folder, { recursive: true });
+    cpSync(join(FRAMEWORKS, ".npmrc"), join(folder, ".npmrc"));
+    cpSync(resolve("tests/package/projects/journey.js"), join(folder, "journey.js"));
+    await print("npm", ["install", "--save", resolve("target/npm", tarball)], { cwd: folder });
+    return new Framework(folder, harmless);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The path of a program that npm has installed. */
+  bin(name: string): string {
+    const path = join(this.folder, "node_modules/.bin", name);
+    assert.ok(existsSync(path), `${name} is not installed`);
+    return realpathSync(path);
+  }
+
+  /** Runs an installed program in this Node to its end. */
+  async run(name: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const { stdout, stderr } = await execute(process.execPath, [this.bin(name), ...args], {
+      cwd: this.folder,
+      env: this.#env(env),
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    this.#assertQuiet(stdout + stderr);
+    return stdout;
+  }
+
+  /** Starts a server, and waits for the address that it prints; `args` are Node's where there is no `name`. */
+  async serve(name: string | undefined, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
+    const server = spawn(process.execPath, [...(name ? [this.bin(name)] : []), ...args], {
+      cwd: this.folder,
+      env: this.#env(env),
+      stdio: ["ignore", "pipe", "pipe"],
+      // with all that it starts in its turn
+      detached: true,
+    });
+    let printed = "";
+    const address = new Promise<string>((found, fail) => {
+      const read = (chunk: Buffer) => {
+        printed += stripVTControlCharacters(chunk.toString());
+        const [, port] = /https?:\/\/(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::\]):(\d+)/.exec(printed) ?? [];
+        if (port) found(`http://127.0.0.1:${port}`);
+      };
+      server.stdout.on("data", read);
+      server.stderr.on("data", read);
+      server.on("close", () => fail(new Error(`the server ended:\n${printed}`)));
+    });
+    return {
+      origin: await address,
+      close: async () => {
+        await end(server);
+        this.#assertQuiet(printed);
+      },
+    };
+  }
+
+  #env(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+    const { FULL, BUILD_PROFILE, NODE_TEST_CONTEXT, NODE_OPTIONS, FORCE_COLOR, ...own } = process.env;
+    return { ...own, CI: "1", NO_COLOR: "1", NO_UPDATE_NOTIFIER: "1", DO_NOT_TRACK: "1", ...env };
+  }
+
+  #assertQuiet(printed: string): void {
+    const lines = stripVTControlCharacters(printed).split("\n");
+    const complaints = lines.filter(
+      (line) => COMPLAINT.test(line) && !this.#harmless.some((harmless) => harmless.test(line)),
+    );
+    assert.deepEqual(complaints, [], printed);
+  }
+}
+
+/** Ends a process and what it started. */
+async function end(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
+  const closed = once(server, "close");
+  process.kill(-server.pid, "SIGKILL");
+  await closed;
+}
+
+/** Drives a page that makes the journey in the browser, under the README's policy; a development server's page under none. */
+export async function drivePage(
+  browser: Browser,
+  worker: Worker,
+  { origin }: { origin: string },
+  { path = "/", also = "", dev = false } = {},
+): Promise<void> {
+  const behind = dev
+    ? { origin, close: async () => {} }
+    : await serveBehind(origin, policy(worker.endpoint, also));
+  try {
+    const page = `${behind.origin}${path}#${encodeURIComponent(shop(worker))}`;
+    assertJourney(await open(browser, page, worker.endpoint), worker);
+  } finally {
+    await behind.close();
+  }
+}
+
+/** Asks for what a server makes of the journey by itself: JSON, or a page with it, in Base64, in `<output>`. */
+export async function driveServer(
+  worker: Worker,
+  { origin }: { origin: string },
+  path = "/server",
+): Promise<void> {
+  const response = await fetch(`${origin}${path}?shop=${encodeURIComponent(shop(worker))}`);
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  const [, came] = /<output[^>]*>([A-Za-z0-9+/=]+)<\/output>/.exec(text) ?? [];
+  assertJourney(JSON.parse(came ? atob(came) : text), worker);
+}
