@@ -402,7 +402,8 @@ export class Calls {
     // a redirect that is not followed has no status
     const details = { status: status || undefined, requestId };
     if (status < 400 || value?.object !== "error" || typeof value.reason !== "string") {
-      const body = value === undefined ? headers.get("Content-Type") || "no Content-Type" : "other JSON";
+      let body = value?.object === object ? "such JSON" : "other JSON";
+      if (value === undefined) body = headers.get("Content-Type") || "no Content-Type";
       // a mock's 201, the page of a login
       const message = `${asked}: expected 200 and JSON whose object is "${object}", got ${status || "a redirect"} and ${body}`;
       throw new LinkedAccountsError("answer_unreadable", { ...details, message });

@@ -344,25 +344,41 @@ describe("failures", () => {
     assert.match(error.userMessage, /[\u3040-\u30ff]/);
   });
 
-  const unreadable: [name: string, answer: Answer, status: number | undefined][] = [
-    ["HTML", text(200, "<h1>Welcome</h1>"), 200],
-    ["no body", text(200, ""), 200],
-    ["an array", json(200, [account("pending")]), 200],
-    ["null", json(200, null), 200],
-    ["another object", json(200, { object: "list", data: [] }), 200],
-    ["an error with 200", fails(200, "not_found"), 200],
-    ["204", text(204, ""), 204],
-    ["a proxy's 502", text(502, "<h1>Bad gateway</h1>"), 502],
-    ["an error that is not ours", json(500, { error: "oops" }), 500],
-    ["an error without a reason", json(500, { object: "error", code: "internal_error", message: "x" }), 500],
-    ["an account with 500", json(500, account("pending")), 500],
-    ["a redirect, which is not followed", text(302, "", { Location: "/elsewhere" }), 302],
+  const html = { "Content-Type": "text/html; charset=utf-8" };
+  const unreadable: [name: string, answer: Answer, status: number, got: string][] = [
+    ["the page of a login", text(200, "<h1>Welcome</h1>", html), 200, "text/html; charset=utf-8"],
+    ["no body", text(200, "", { "Content-Type": "" }), 200, "no Content-Type"],
+    ["an array", json(200, [account("pending")]), 200, "other JSON"],
+    ["null", json(200, null), 200, "other JSON"],
+    ["another object", json(200, { object: "list", data: [] }), 200, "other JSON"],
+    ["an error with 200", fails(200, "not_found"), 200, "other JSON"],
+    ["a mock's 201", json(201, account("pending")), 201, "such JSON"],
+    ["204", text(204, "", html), 204, "text/html; charset=utf-8"],
+    ["a proxy's 502", text(502, "<h1>Bad gateway</h1>", html), 502, "text/html; charset=utf-8"],
+    ["an error that is not ours", json(500, { error: "oops" }), 500, "other JSON"],
+    [
+      "an error without a reason",
+      json(500, { object: "error", code: "internal_error", message: "x" }),
+      500,
+      "other JSON",
+    ],
+    ["an account with 500", json(500, account("pending")), 500, "such JSON"],
+    [
+      "a redirect, which is not followed",
+      text(302, "", { Location: "/elsewhere", ...html }),
+      302,
+      "text/html; charset=utf-8",
+    ],
   ];
-  for (const [name, answer, status] of unreadable) {
+  for (const [name, answer, status, got] of unreadable) {
     test(`${name} cannot be read`, async (t) => {
       const worker = await Worker.start(t, answer);
       const error = await failureOf(clientOf(worker).retrieve(ID));
       assert.deepEqual([error.reason, error.status, error.retryable], ["answer_unreadable", status, true]);
+      assert.equal(
+        error.message,
+        `GET /linked_accounts/${ID}: expected 200 and JSON whose object is "linked_account", got ${status} and ${got}`,
+      );
       assert.equal(worker.asked.length, 1);
     });
   }
@@ -602,6 +618,24 @@ describe("resume", () => {
       );
       assert.equal(headers["idempotency-key"], undefined);
     }
+  });
+
+  test("cleans the address again where a router has put it back meanwhile, after an answer and after a failure", async (t) => {
+    const worker = await Worker.start(t, shows("successful"), fails(500, "internal"));
+    const returned = `https://shop.example/return?a=1&link_state=${LINK_STATE}`;
+    const page = new Page(t, returned);
+    const links = clientOf(worker);
+    const outcomes = [];
+    for (const answered of [true, false]) {
+      page.location.href = returned;
+      const call = links.resume();
+      page.location.href = returned;
+      page.history.state = { router: 1 };
+      outcomes.push(answered ? (await call)?.result : (await failureOf(call)).reason);
+      assert.equal(page.location.href, "https://shop.example/return?a=1");
+      assert.deepEqual(page.history.state, { router: 1, "omise-linked-accounts": LINK_STATE });
+    }
+    assert.deepEqual(outcomes, ["linked", "internal"]);
   });
 
   test("there is nothing to resume without a return, nor without a page", async (t) => {
