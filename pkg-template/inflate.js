@@ -10,8 +10,11 @@ export async function inflate(text) {
   if (typeof DecompressionStream === "undefined") {
     throw new Error("there is no DecompressionStream here: give the option wasm");
   }
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  return new Response(
-    new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")),
-  ).arrayBuffer();
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  // a loop: `Uint8Array.from` takes six times as long
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  // not by a Blob, which goes through another process
+  const stream = /** @type {ReadableStream<BufferSource>} */ (new Response(bytes).body);
+  return new Response(stream.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }

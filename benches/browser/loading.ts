@@ -41,6 +41,29 @@ export interface Times {
 /** How long a page may take. */
 const PATIENCE_MS = 20_000;
 
+/** Milliseconds from a module inside JavaScript, already there, to one that runs. */
+export interface Decoding {
+  /** The text is bytes. */
+  decoded: number;
+  /** The bytes are compiled and instantiated. */
+  compiled: number;
+}
+
+/** Decodes and compiles a page's module once, with the processor of a profile. */
+export async function decode(browser: Browser, url: string, { cpuSlowdown }: Profile): Promise<Decoding> {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(url);
+    await page.waitForFunction("globalThis.decode");
+    const devtools = await context.newCDPSession(page);
+    await devtools.send("Emulation.setCPUThrottlingRate", { rate: cpuSlowdown });
+    return await page.evaluate("globalThis.decode()");
+  } finally {
+    await context.close();
+  }
+}
+
 /** Opens a page as somebody who was never there. */
 export async function visit(browser: Browser, url: string, profile: Profile): Promise<Times> {
   // caches, connections and the page's process are a context's own

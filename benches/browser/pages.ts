@@ -1,7 +1,7 @@
 // Pages as a shop would put them online: Vite's production build, compressed ahead, and served from this machine.
 
 import { once } from "node:events";
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, extname, join } from "node:path";
@@ -12,6 +12,11 @@ import { build, type Rolldown } from "vite";
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** The package as `cargo xtask build` leaves it. */
 export const PACKAGE = join(ROOT, "target/npm/package");
+/** The folder of its modules, which is named by their content. */
+export const WASM = join(
+  PACKAGE,
+  readdirSync(PACKAGE).find((name) => /^wasm-[0-9a-f]{8}$/.test(name)) ?? "none",
+);
 /** Where pages are built. */
 const FOLDER = join(ROOT, "target/bench/pages");
 

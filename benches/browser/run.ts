@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "@playwright/test";
 import { across, type Figure, type Goal, QUICK, ratio, report, type Value } from "../report.ts";
-import { PROFILES, type Times, visit } from "./loading.ts";
-import { buildPage, local, PACKAGE, type Page, type Script, serve } from "./pages.ts";
+import { type Decoding, decode, PROFILES, type Times, visit } from "./loading.ts";
+import { buildPage, local, PACKAGE, type Page, type Script, serve, WASM } from "./pages.ts";
 import { CASES } from "./rules.ts";
 import { SDKS, type Weight, weigh, weighEntry } from "./sdks.ts";
 import { measure, type Rounds, type Taken } from "./throughput.ts";
@@ -51,6 +51,26 @@ const FORMS: Record<string, Script> = {
   valibot: form("valibot"),
   "hand-written": form("hand-written"),
 };
+
+/** A page with a module that is there, and waits to be decoded and compiled. */
+const MODULES: Record<string, Script> = { client: module("client"), validate: module("validate") };
+
+function module(name: string): Script {
+  const file = (end: string) => JSON.stringify(join(WASM, `${name}${end}.js`));
+  return {
+    source: `
+      import * as glue from ${file("")};
+      import { bytes } from ${file("-bytes")};
+      globalThis.decode = async () => {
+        const start = performance.now();
+        const source = await bytes();
+        const decoded = performance.now();
+        await WebAssembly.instantiate(source, { "./glue_bg.js": glue });
+        return { decoded: decoded - start, compiled: performance.now() - decoded };
+      };
+    `,
+  };
+}
 
 /** The page of a peer. */
 function form(peer: string): Script {
@@ -129,6 +149,7 @@ async function inChromium(browser: Browser): Promise<Taken[]> {
 async function loadingAndBytes(browser: Browser): Promise<void> {
   const forms = await buildAll(FORMS);
   const figures = await loading(browser, forms);
+  figures.push(...(await decoding(browser)));
   const throttled = figures.find(({ name }) => name === "first verdict, throttled");
   const got = 1 / ((throttled && ratio(throttled, "zod 4")) ?? Number.NaN);
   const goals: Goal[] = [
@@ -182,6 +203,36 @@ async function loading(browser: Browser, forms: Map<string, Page>): Promise<Figu
       });
       figures.push(figure("loaded and instantiated", ({ ready }) => ready));
       figures.push(figure("first verdict", ({ shown }) => shown));
+    }
+    return figures;
+  } finally {
+    close();
+  }
+}
+
+/** Each module decoded and compiled, on each profile's processor. */
+async function decoding(browser: Browser): Promise<Figure[]> {
+  const { origin, close } = await serve(await buildAll(MODULES));
+  try {
+    const figures: Figure[] = [];
+    for (const [name, profile] of Object.entries(PROFILES)) {
+      const taken = new Map<string, Decoding[]>(Object.keys(MODULES).map((who) => [who, []]));
+      for (let round = 0; round <= VISITS; round++) {
+        for (const [who, seen] of taken) {
+          const one = await decode(browser, `${origin}/${who}/`, profile);
+          if (round > 0) seen.push(one);
+        }
+      }
+      const figure = (what: string, time: (taken: Decoding) => number): Figure => ({
+        name: `module ${what}, ${name}`,
+        unit: "ms",
+        better: "less",
+        values: [...taken].map(([who, seen]) => ofVisits(who, seen.map(time))),
+      });
+      figures.push(
+        figure("decoded", ({ decoded }) => decoded),
+        figure("compiled", ({ compiled }) => compiled),
+      );
     }
     return figures;
   } finally {

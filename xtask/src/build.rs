@@ -616,3 +616,34 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_placed_by_their_content() {
+        let folder = std::env::temp_dir().join(format!("xtask-build-{}", std::process::id()));
+        let (modules, package) = (folder.join("modules"), folder.join("package"));
+        let mut names = Vec::new();
+        for content in ["one", "one", "two"] {
+            empty(&folder).unwrap();
+            for folder in [&modules, &package] {
+                fs::create_dir_all(folder).unwrap();
+            }
+            fs::write(modules.join("client.js"), content).unwrap();
+            fs::write(package.join("index.js"), "import(\"./wasm/client.js\"); import(\"./wasm/client.js\")").unwrap();
+            fs::write(package.join("wasm.d.ts"), "./wasm/").unwrap();
+            place_modules(&modules, &package).unwrap();
+            let entry = fs::read_to_string(package.join("index.js")).unwrap();
+            let (name, _) = entry.trim_start_matches("import(\"./").split_once('/').unwrap();
+            assert_eq!(entry, format!("import(\"./{name}/client.js\"); import(\"./{name}/client.js\")"));
+            assert_eq!(fs::read_to_string(package.join(name).join("client.js")).unwrap(), content);
+            assert_eq!(fs::read_to_string(package.join("wasm.d.ts")).unwrap(), "./wasm/");
+            names.push(name.to_owned());
+        }
+        empty(&folder).unwrap();
+        assert_eq!(names[0], names[1]);
+        assert_ne!(names[0], names[2]);
+    }
+}
