@@ -111,3 +111,54 @@ for (const [entry, module, loaded] of [
     });
   });
 }
+
+for (const [name, entry, use] of [
+  ["createClient", "index", "createClient"],
+  ["loadValidator of the client's entry", "index", "loadValidator"],
+  ["loadValidator", "validate", "loadValidator"],
+] as const) {
+  test(`${name} takes a module by its address, as it streams, and asks for no other`, async () => {
+    const module = { index: "client", validate: "validate" }[entry];
+    const asked: string[] = [];
+    const shop = await serveFolder(installed.package, policy(WORKER), (path) => {
+      asked.push(path);
+      return false;
+    });
+    const context = await browser.newContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(`${shop.origin}/page.html`);
+      const streamed = await page.evaluate(
+        async ([entry, wasm, use]) => {
+          let streamed = 0;
+          const { instantiateStreaming } = WebAssembly;
+          WebAssembly.instantiateStreaming = (...given) => {
+            streamed += 1;
+            return instantiateStreaming(...given);
+          };
+          const { createClient, loadValidator } = await import(`/${entry}.js`);
+          // biome-ignore lint/suspicious/noExplicitAny: a reason, or a validator
+          const uses: Record<string, () => Promise<any>> = {
+            createClient: () =>
+              createClient({ endpoint: "http://127.0.0.1:9", getToken: () => "t", wasm }).retrieve(
+                "nonsense",
+              ),
+            loadValidator: () => loadValidator({ wasm }),
+          };
+          const came = await uses[use]?.().catch((error) => error.reason);
+          return [streamed, came === "not_found" || typeof came.validateCreate === "function"];
+        },
+        [entry, `/${installed.wasm}/${module}_bg.wasm`, use] as const,
+      );
+      assert.deepEqual(streamed, [1, true]);
+      const ofModules = asked.filter((path) => path.startsWith("/wasm-")).sort();
+      assert.deepEqual(ofModules, [
+        `/${installed.wasm}/${module}.js`,
+        `/${installed.wasm}/${module}_bg.wasm`,
+      ]);
+    } finally {
+      await context.close();
+      await shop.close();
+    }
+  });
+}
