@@ -1,8 +1,9 @@
 // @ts-self-types="./index.d.ts"
-// workerd: code cannot be compiled at run time, so the module is imported, compiled.
+// workerd: code cannot be compiled at run time, so the module is imported, compiled. `?module` says that the module itself is meant, not
+// its exports: wrangler takes the file with and without, Nitro would call its exports.
 import { clientFactory, validatorFactory } from "./entry.js";
 import { loader } from "./loading.js";
-import module from "./wasm/client_bg.wasm";
+import module from "./wasm/client_bg.wasm?module";
 
 export {
   InvalidRequestError,

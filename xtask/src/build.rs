@@ -496,7 +496,7 @@ fn generate(name: &str, feature: &str, profile: Profile, folder: &Path, types: &
         .context("cannot write the glue")?;
     let declared = read(&generated.join("glue.d.ts"))?;
     fs::write(types.join(format!("{name}.d.ts")), declared + SET).context("cannot declare the glue")?;
-    fs::write(types.join(format!("{name}_bg.d.wasm.ts")), MODULE).context("cannot declare the module")?;
+    fs::write(types.join(format!("{name}_bg.d.wasm?module.ts")), MODULE).context("cannot declare the module")?;
     fs::write(types.join(format!("{name}-bytes.d.ts")), BYTES).context("cannot declare the module's bytes")
 }
 
