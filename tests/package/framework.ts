@@ -12,7 +12,7 @@ import type { Browser } from "@playwright/test";
 import { open, policy, serveBehind } from "./browser.ts";
 import { print, tarball } from "./installed.ts";
 import { shop } from "./projects.ts";
-import { assertJourney, type Worker } from "./worker.ts";
+import { assertJourney, serve, type Worker } from "./worker.ts";
 
 const execute = promisify(execFile);
 
@@ -40,13 +40,20 @@ export class Framework {
     this.#harmless = harmless;
   }
 
-  /** Installs the project of a name. It goes with the process, unless {@link remove} comes first. */
-  static async install(name: string, harmless: readonly RegExp[] = []): Promise<Framework> {
+  /**
+   * Installs the project of a name. It goes with the process, unless {@link remove} comes first. `journey` is where the project has
+   * `journey.js`: some development servers give the browser files of their source folders only.
+   */
+  static async install(
+    name: string,
+    harmless: readonly RegExp[] = [],
+    { journey = "journey.js" } = {},
+  ): Promise<Framework> {
     const folder = mkdtempSync(join(realpathSync(tmpdir()), `omise-linked-accounts-${name}-`));
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
     cpSync(join(FRAMEWORKS, name), folder, { recursive: true });
     cpSync(join(FRAMEWORKS, ".npmrc"), join(folder, ".npmrc"));
-    cpSync(resolve("tests/package/projects/journey.js"), join(folder, "journey.js"));
+    cpSync(resolve("tests/package/projects/journey.js"), join(folder, journey));
     await print("npm", ["install", "--save", resolve("target/npm", tarball)], { cwd: folder });
     return new Framework(folder, harmless);
   }
@@ -55,9 +62,9 @@ export class Framework {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The path of a program that npm has installed. */
+  /** The path of a program that npm has installed, or of one by its own path. */
   bin(name: string): string {
-    const path = join(this.folder, "node_modules/.bin", name);
+    const path = resolve(this.folder, "node_modules/.bin", name);
     assert.ok(existsSync(path), `${name} is not installed`);
     return realpathSync(path);
   }
@@ -69,7 +76,7 @@ export class Framework {
       env: this.#env(env),
       maxBuffer: 64 * 1024 * 1024,
     });
-    this.#assertQuiet(stdout + stderr);
+    this.assertQuiet(stdout + stderr);
     return stdout;
   }
 
@@ -97,7 +104,7 @@ export class Framework {
       origin: await address,
       close: async () => {
         await end(server);
-        this.#assertQuiet(printed);
+        this.assertQuiet(printed);
       },
     };
   }
@@ -107,8 +114,10 @@ export class Framework {
     return { ...own, CI: "1", NO_COLOR: "1", NO_UPDATE_NOTIFIER: "1", DO_NOT_TRACK: "1", ...env };
   }
 
-  #assertQuiet(printed: string): void {
-    const lines = stripVTControlCharacters(printed).split("\n");
+  /** Asserts that a program printed nothing that looks like a complaint. */
+  assertQuiet(printed: string): void {
+    // the folder has the package's name in its own
+    const lines = stripVTControlCharacters(printed).replaceAll(this.folder, "").split("\n");
     const complaints = lines.filter(
       (line) => COMPLAINT.test(line) && !this.#harmless.some((harmless) => harmless.test(line)),
     );
@@ -122,6 +131,13 @@ async function end(server: ChildProcess): Promise<void> {
   const closed = once(server, "close");
   process.kill(-server.pid, "SIGKILL");
   await closed;
+}
+
+/** A port that is free now, for servers that print the port that they were given, not the one that they got. */
+export async function freePort(): Promise<string> {
+  const { origin, close } = await serve(() => {});
+  await close();
+  return new URL(origin).port;
 }
 
 /** Drives a page that makes the journey in the browser, under the README's policy; a development server's page under none. */
