@@ -1,0 +1,3 @@
+import { visit } from "./shop-accounts.es.js";
+
+visit();
