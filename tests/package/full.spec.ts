@@ -1,19 +1,16 @@
 // More projects, which take their time: only with FULL=1.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { cpSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, suite, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser } from "@playwright/test";
 import * as vite from "vite";
-import { launch, policy } from "./browser.ts";
+import { launch } from "./browser.ts";
 import { Installed, print } from "./installed.ts";
-import { drive, driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
+import { driveFolder, inOnePiece, shop, viteOptions } from "./projects.ts";
 import { assertJourney, startWorker, type Worker } from "./worker.ts";
 
 suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FULL=1" }, () => {
@@ -117,47 +114,5 @@ suite("more projects", { skip: process.env.FULL === "1" ? false : "only with FUL
       const cpu = process.arch === "arm64" ? "aarch64" : process.arch;
       await run("bun", binary(`@oven/bun-${process.platform}-${cpu}/bin/bun`), "run");
     });
-  });
-
-  suite("Next.js", () => {
-    let project: string;
-    let server: ChildProcess;
-    let origin: string;
-    const env = () => ({
-      ...process.env,
-      NEXT_TELEMETRY_DISABLED: "1",
-      NODE_ENV: "production" as const,
-      POLICY: policy(worker.endpoint),
-      SHOP: shop(worker),
-    });
-
-    before(async () => {
-      project = installed.project("next");
-      const next = join(installed.folder, "node_modules/next/dist/bin/next");
-      await print(process.execPath, [next, "build"], { cwd: project, env: env() });
-      server = spawn(process.execPath, [next, "start", "--hostname", "127.0.0.1", "--port", "0"], {
-        cwd: project,
-        env: env(),
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      for await (const line of createInterface({ input: server.stdout as NodeJS.ReadableStream })) {
-        origin = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? "";
-        if (origin) break;
-      }
-      server.stdout?.resume();
-    });
-    after(async () => {
-      if (server?.exitCode !== null) return;
-      server.kill();
-      await once(server, "close");
-    });
-
-    test("a server component", async () => {
-      const page = await (await fetch(`${origin}/server`)).text();
-      const [, came = ""] = /<output>([^<]+)<\/output>/.exec(page) ?? [];
-      assertJourney(JSON.parse(atob(came)), worker);
-    });
-
-    test("a client component", () => drive(browser, worker, origin));
   });
 });

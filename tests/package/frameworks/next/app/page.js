@@ -1,6 +1,6 @@
 import { Visit } from "./visit.js";
 
-// made for each visit: what is made beforehand has no nonce
+// rendered for each request: a page that is rendered beforehand has no nonce
 export const dynamic = "force-dynamic";
 
 export default function Page() {
