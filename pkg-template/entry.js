@@ -23,7 +23,8 @@ const LINK_STATE = "link_state";
 const HISTORY_KEY = "omise-linked-accounts";
 
 const loadCode = onFirstUse(() =>
-  import("./client.js").catch((cause) => {
+  // async: in a worker, webpack's import() throws at once where the file does not come
+  (async () => import("./client.js"))().catch((cause) => {
     throw new LoadError("load_failed", { cause });
   }),
 );
