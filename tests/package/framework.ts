@@ -6,7 +6,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
 import type { Browser } from "@playwright/test";
 import { open, policy, serveBehind } from "./browser.ts";
@@ -49,7 +49,7 @@ export class Framework {
     harmless: readonly RegExp[] = [],
     { journey = "journey.js" } = {},
   ): Promise<Framework> {
-    const folder = mkdtempSync(join(realpathSync(tmpdir()), `omise-linked-accounts-${name}-`));
+    const folder = mkdtempSync(join(realpathSync(tmpdir()), `shop-${name}-`));
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
     cpSync(join(FRAMEWORKS, name), folder, { recursive: true });
     cpSync(join(FRAMEWORKS, ".npmrc"), join(folder, ".npmrc"));
@@ -69,21 +69,35 @@ export class Framework {
     return realpathSync(path);
   }
 
-  /** Runs an installed program in this Node to its end. */
+  /** What starts an installed program in this Node, Node itself, or the program of a path. */
+  #command(name: string | undefined, args: string[]): [string, string[]] {
+    if (name === undefined) return [process.execPath, args];
+    return isAbsolute(name) ? [name, args] : [process.execPath, [this.bin(name), ...args]];
+  }
+
+  /** Runs a program to its end: an installed one by its name, in this Node, or another by its path. */
   async run(name: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-    const { stdout, stderr } = await execute(process.execPath, [this.bin(name), ...args], {
+    const { stdout, stderr } = await execute(...this.#command(name, args), {
       cwd: this.folder,
       env: this.#env(env),
       maxBuffer: 64 * 1024 * 1024,
+    }).catch((error) => {
+      // its message has what went to stderr alone
+      throw new Error(`${error.message}\n${error.stdout}`);
     });
     this.assertQuiet(stdout + stderr);
     return stdout;
   }
 
   /** Starts a server, and waits for the address that it prints; `args` are Node's where there is no `name`. */
-  async serve(name: string | undefined, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Running> {
-    const server = spawn(process.execPath, [...(name ? [this.bin(name)] : []), ...args], {
-      cwd: this.folder,
+  async serve(
+    name: string | undefined,
+    args: string[],
+    env: NodeJS.ProcessEnv = {},
+    cwd = this.folder,
+  ): Promise<Running> {
+    const server = spawn(...this.#command(name, args), {
+      cwd,
       env: this.#env(env),
       stdio: ["ignore", "pipe", "pipe"],
       // with all that it starts in its turn

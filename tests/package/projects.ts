@@ -14,9 +14,14 @@ export async function drive(browser: Browser, worker: Worker, origin: string): P
   assertJourney(await open(browser, page, worker.endpoint), worker);
 }
 
-/** The same, for a project that is files in a folder. */
-export async function driveFolder(browser: Browser, worker: Worker, folder: string): Promise<void> {
-  const { origin, close } = await serveFolder(folder, policy(worker.endpoint));
+/** The same, for a project that is files in a folder; `also` is what a framework's own scripts need of the policy. */
+export async function driveFolder(
+  browser: Browser,
+  worker: Worker,
+  folder: string,
+  also = "",
+): Promise<void> {
+  const { origin, close } = await serveFolder(folder, policy(worker.endpoint, also));
   try {
     await drive(browser, worker, origin);
   } finally {
