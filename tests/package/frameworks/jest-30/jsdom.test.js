@@ -1,0 +1,5 @@
+/** @jest-environment ./environment.js */
+
+const { makeJourney } = require("./lets-it-work.js");
+
+test("the journey", makeJourney);
