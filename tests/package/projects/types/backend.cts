@@ -1,4 +1,4 @@
-// CommonJS, in which TypeScript knows that current Node can require a module.
+// What the types of two entries have to be in CommonJS.
 
 import links = require("omise-linked-accounts");
 import webhook = require("omise-linked-accounts/webhook");
