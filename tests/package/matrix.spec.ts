@@ -1,5 +1,5 @@
 // The package in the projects that people have, each built as its own documentation says, and each driven to the end in the browser or
-// the runtime that it is for. More of them are in full.spec.ts.
+// the runtime that it is for. More of them are in the specs of frameworks, which only FULL=1 runs.
 
 import assert from "node:assert/strict";
 import { cpSync, readdirSync } from "node:fs";
