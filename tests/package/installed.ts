@@ -25,21 +25,12 @@ export class Installed {
   /** The folder of the modules in the package, which is named by their content. */
   readonly wasm: string;
 
-  /** With `tools`, those of `tests/package/projects/full` are installed too. */
-  constructor({ tools = false } = {}) {
+  constructor() {
     process.on("exit", () => rmSync(this.folder, { recursive: true }));
-    const install = (...args: string[]) =>
-      execFileSync("npm", ["install", "--ignore-scripts", ...args], { cwd: this.folder, stdio: "pipe" });
-    if (tools) {
-      for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
-        cpSync(join(PROJECTS, "full", file), join(this.folder, file));
-      }
-      install(join(NPM, tarball));
-    } else {
-      writeFileSync(join(this.folder, "package.json"), '{ "private": true, "type": "module" }');
-      // the package has no dependencies
-      install("--offline", join(NPM, tarball));
-    }
+    writeFileSync(join(this.folder, "package.json"), '{ "private": true, "type": "module" }');
+    // the package has no dependencies
+    const install = ["install", "--ignore-scripts", "--offline", join(NPM, tarball)];
+    execFileSync("npm", install, { cwd: this.folder, stdio: "pipe" });
     this.wasm = readdirSync(this.package).find((name) => /^wasm-[0-9a-f]{8}$/.test(name)) ?? "no modules";
   }
 
