@@ -2,7 +2,7 @@
 //! the bank's page is for navigation.
 
 use maud::Markup;
-use omise_linked_accounts::{ApiError, ErrorCode};
+use omise_linked_accounts::ApiError;
 use serde::Serialize;
 use worker::{Headers, Response, ResponseBuilder, Result};
 
@@ -22,11 +22,6 @@ pub(crate) fn api(
         Err(error) => (error.status, error.encode()),
     };
     Ok(ResponseBuilder::new().with_status(status).with_headers(headers).fixed(body))
-}
-
-/// The error for a path that is not here.
-pub(crate) fn not_found() -> ApiError {
-    ApiError::new(404, ErrorCode::NotFound, "not found")
 }
 
 /// The version that the caller asks for, where it has the form of one, else the latest.
@@ -94,6 +89,15 @@ pub(crate) fn see_other(location: &str) -> Result<Response> {
     headers.set("Referrer-Policy", "no-referrer")?;
     headers.set("X-Content-Type-Options", "nosniff")?;
     Ok(ResponseBuilder::new().with_status(303).with_headers(headers).empty())
+}
+
+/// Plain text.
+pub(crate) fn text(text: String) -> Result<Response> {
+    let headers = Headers::new();
+    headers.set("Cache-Control", "no-store")?;
+    headers.set("Content-Type", "text/plain; charset=utf-8")?;
+    headers.set("X-Content-Type-Options", "nosniff")?;
+    Ok(ResponseBuilder::new().with_headers(headers).fixed(text.into_bytes()))
 }
 
 /// JSON as Omise writes it: pretty, with a newline at the end.

@@ -11,12 +11,11 @@ use worker::{Env, Request, Url};
 
 use crate::{
     account::Account,
-    answer,
     caller::Caller,
     capability,
     chance::{self, Thing},
     clock::Now,
-    failure, id, idempotency, open_store, parameters,
+    failure, id, idempotency, index, open_store, parameters,
     profile::Profile,
     return_uri::ReturnUri,
     route::ApiCall,
@@ -37,6 +36,7 @@ impl From<ApiError> for Failure {
 /// What a request brings.
 pub(crate) struct Sent {
     pub(crate) caller: Caller,
+    method: String,
     url: Url,
     content_type: Option<String>,
     idempotency_key: Option<String>,
@@ -49,6 +49,7 @@ impl Sent {
         let headers = req.headers();
         Ok(Self {
             caller: Caller::of(&headers.get("Authorization")?.unwrap_or_default(), secret_key),
+            method: req.inner().method(),
             url: req.url()?,
             content_type: headers.get("Content-Type")?,
             idempotency_key: headers.get("Idempotency-Key")?,
@@ -105,7 +106,7 @@ pub(crate) async fn handle(call: ApiCall<'_>, sent: &Sent, env: &Env, settings: 
             store.find(&id).await?.ok_or_else(|| no_such_account(text))?;
             Err(bad_request("linked account is not registered").into())
         }
-        ApiCall::Unknown => Err(answer::not_found().into()),
+        ApiCall::Unknown => Err(index::not_found(&sent.method, sent.url.path()).into()),
     }
 }
 

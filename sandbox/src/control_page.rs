@@ -382,7 +382,8 @@ fn moment(time: Timestamp) -> Markup {
     html! { time datetime=(text) { (text.replace('T', " ").replace('Z', "")) } }
 }
 
-fn layout(title: &str, main: &Markup) -> Markup {
+/// A page of the sandbox's own.
+pub(crate) fn layout(title: &str, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

@@ -9,7 +9,8 @@
 //! | `GET /capability` | the same (`capability`) |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`, `bank_words`) |
 //! | `/sandbox` and all below it, with a `CONTROL_TOKEN` | the sandbox itself: its control API (`control`), and a page that has its buttons |
-//! | any other path, and any other method on these paths | 404 `not_found`, "not found" |
+//! | `GET /` | what this is, and which endpoints it has (`index`): a page, or plain text where the caller accepts no HTML |
+//! | any other path, and any other method on these paths | 404 `not_found`, with the list of these endpoints (`index`) |
 //!
 //! Under `/linked_accounts`, `/search` and `/capability` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key
 //! that opens them; without a test key there, everything is answered with 503. `GET /capability` takes any public key of test mode
@@ -55,6 +56,7 @@ mod fault;
 mod host;
 mod id;
 mod idempotency;
+mod index;
 mod journal;
 mod language;
 mod parameters;
@@ -142,6 +144,10 @@ async fn respond(method: &str, path: &str, mut req: Request, env: &Env) -> worke
             Some(token) => control::handle(call, req, env, &settings, ControlToken::new(token)).await,
             None => nothing_here(&mut req, env, &settings, version).await,
         },
+        Route::Index => {
+            read_away(&mut req).await?;
+            index::handle(&req, &settings)
+        }
         Route::Unknown => nothing_here(&mut req, env, &settings, version).await,
     }
 }
@@ -154,7 +160,7 @@ async fn nothing_here(
 ) -> worker::Result<Response> {
     read_away(req).await?;
     let request_id = chance::bytes(env, settings.seed, Thing::Request).await?;
-    answer::api(Err(answer::not_found()), version, request_id)
+    answer::api(Err(index::not_found(&req.inner().method(), &req.path())), version, request_id)
 }
 
 /// What the sandbox goes by, for a request to this host.

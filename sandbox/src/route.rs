@@ -3,6 +3,8 @@
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
+    /// The front page.
+    Index,
     /// Omise's API.
     Api(ApiCall<'a>),
     /// The bank.
@@ -108,6 +110,7 @@ impl<'a> Route<'a> {
     pub(crate) fn find(method: &str, path: &'a str) -> Self {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match (method, segments.as_slice()) {
+            ("GET", [""]) => Self::Index,
             ("POST", ["linked_accounts"]) => Self::Api(ApiCall::Create),
             ("GET", ["linked_accounts"]) => Self::Api(ApiCall::List),
             // before the id, in whose place it stands
@@ -210,7 +213,9 @@ mod tests {
             ("GET", "//linked_accounts", Route::Unknown),
             ("GET", "/Linked_Accounts/lnac_test_1", Route::Unknown),
             ("GET", "/linked_accounts_x", Route::Unknown),
-            ("GET", "/", Route::Unknown),
+            ("GET", "/", Route::Index),
+            ("POST", "/", Route::Unknown),
+            ("GET", "//", Route::Unknown),
             ("get", "/register", Route::Unknown),
         ] {
             assert_eq!(Route::find(method, path), expected, "{method} {path}");

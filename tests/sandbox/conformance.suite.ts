@@ -355,9 +355,11 @@ observed(SCHEMA, "an account cannot be changed: there is no PATCH", async () => 
   assert.equal(refused.status, 404);
   assert.deepEqual((await get(path)).body, first.body);
 });
-ours('its answer is "not found"', async () => {
-  const refused = await call("PATCH", `/linked_accounts/${first.body.id}`, { headers: FORM, body: "" });
-  assertError(refused, 404, "not_found", "not found");
+ours("the 404 of an endpoint that is not there names it, and those that are", async () => {
+  const path = `/linked_accounts/${first.body.id}`;
+  const refused = await call("PATCH", path, { headers: FORM, body: "" });
+  assert.equal(refused.body.code, "not_found");
+  assert.ok(refused.body.message.startsWith(`the sandbox has no PATCH ${path}; it has `));
 });
 
 // form and headers

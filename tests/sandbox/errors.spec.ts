@@ -4,7 +4,7 @@ import { strict as assert } from "node:assert";
 import { suite, test } from "node:test";
 import { RETURN_URI, sandbox } from "./sandbox.ts";
 
-const { url, call, create, pending, registered, answer, lapse, db, lines } = await sandbox();
+const { url, call, send, create, pending, registered, answer, lapse, db, lines } = await sandbox();
 
 const error = (code: string, message: string) => `{
   "object": "error",
@@ -169,33 +169,58 @@ suite("retrieve and delete", () => {
   }
 });
 
-suite("nothing here", () => {
+const ENDPOINTS = [
+  ...["POST /linked_accounts", "GET /linked_accounts", "GET /linked_accounts/search"],
+  ...["GET /linked_accounts/:id", "DELETE /linked_accounts/:id"],
+  ...["GET /search?scope=linked_account", "GET /capability"],
+].join(", ");
+
+suite("a path or method that the sandbox lacks is named, with a list of the endpoints that it has", () => {
   for (const [method, path] of [
-    ["GET", "/"],
+    // endpoints of Omise's
+    ["GET", "/charges"],
+    ["POST", "/charges"],
+    ["POST", "/customers"],
+    ["GET", "/customers/cust_test_1"],
+    ["POST", "/tokens"],
+    ["GET", "/account"],
+    // none of Omise's
+    ["POST", "/"],
+    ["GET", "/capabilities"],
+    ["GET", "/sandbox_x"],
+    ["GET", "/%22%0a%3Cscript%3E"],
+    ["DELETE", "/register"],
+    // where a key is asked for
     ["PUT", "/linked_accounts"],
     ["DELETE", "/linked_accounts"],
+    ["OPTIONS", "/linked_accounts"],
     ["POST", "/linked_accounts/search"],
     ["DELETE", "/linked_accounts/search"],
-    ["GET", "/linked_accounts/search/"],
+    ["PATCH", "/linked_accounts/lnac_test_1"],
+    ["GET", "/linked_accounts/lnac_test_1/events"],
     ["POST", "/search"],
     ["GET", "/search/1"],
     ["POST", "/search/"],
-    ["GET", "/search//"],
     ["POST", "/capability"],
-    ["GET", "/capability/"],
-    ["GET", "/capabilities"],
-    ["PATCH", "/linked_accounts/lnac_test_1"],
-    ["GET", "/linked_accounts/"],
-    ["GET", "/linked_accounts/lnac_test_1/"],
-    ["GET", "/linked_accounts/lnac_test_1/events"],
-    ["GET", "/charges"],
-    ["DELETE", "/register"],
-    ["OPTIONS", "/linked_accounts"],
+    // more than one slash at the end
+    ["GET", "//"],
+    ["POST", "/linked_accounts//"],
+    ["GET", "/linked_accounts//"],
+    ["GET", "/linked_accounts/lnac_test_1//"],
+    ["GET", "/linked_accounts/search//"],
+    ["GET", "/search//"],
+    ["GET", "/capability//"],
+    ["GET", "/register//"],
+    // or before it
+    ["GET", "//linked_accounts"],
   ] as const) {
     test(`${method} ${path}`, async () => {
-      const refused = await call(method, path);
+      const refused = await send(method, path, {});
       assert.equal(refused.status, 404);
-      assert.equal(refused.text, error("not_found", "not found"));
+      assert.equal(
+        refused.text,
+        error("not_found", `the sandbox has no ${method} ${path}; it has ${ENDPOINTS}`),
+      );
     });
   }
 });
