@@ -5,12 +5,14 @@
 //! | request | answer |
 //! |---|---|
 //! | `POST` and `GET /linked_accounts`, `GET` and `DELETE /linked_accounts/:id` | as Omise documents it (`api`) |
-//! | `GET /linked_accounts/search`, `GET /search?scope=linked_account`, also as `/search/` | the same |
+//! | `GET /linked_accounts/search`, `GET /search?scope=linked_account` | the same |
 //! | `GET /capability` | the same (`capability`) |
 //! | `GET /register?ref=…`, `POST /register`, `GET /register.css` | the bank (`register`, `bank_page`, `bank_words`) |
 //! | `/sandbox` and all below it, with a `CONTROL_TOKEN` | the sandbox itself: its control API (`control`), and a page that has its buttons |
 //! | `GET /` | what this is, and which endpoints it has (`index`): a page, or plain text where the caller accepts no HTML |
 //! | any other path, and any other method on these paths | 404 `not_found`, with the list of these endpoints (`index`) |
+//!
+//! One slash at the end of any path is ignored (`route`).
 //!
 //! Under `/linked_accounts`, `/search` and `/capability` the key is checked before anything else. `OMISE_SECRET_KEY` is the one key
 //! that opens them; without a test key there, everything is answered with 503. `GET /capability` takes any public key of test mode

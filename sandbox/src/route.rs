@@ -106,11 +106,15 @@ impl<'a> ControlCall<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// Finds the route. Paths have one form: no trailing or doubled slash, case matters. `/search` alone may end with one.
+    /// Finds the route. Case matters. One slash at the end of a path is ignored, as Rails does: Omise's client for PHP posts to
+    /// `/linked_accounts/`. Two are not.
     pub(crate) fn find(method: &str, path: &'a str) -> Self {
+        if path == "/" {
+            return if method == "GET" { Self::Index } else { Self::Unknown };
+        }
+        let path = path.strip_suffix('/').unwrap_or(path);
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match (method, segments.as_slice()) {
-            ("GET", [""]) => Self::Index,
             ("POST", ["linked_accounts"]) => Self::Api(ApiCall::Create),
             ("GET", ["linked_accounts"]) => Self::Api(ApiCall::List),
             // before the id, in whose place it stands
@@ -118,7 +122,7 @@ impl<'a> Route<'a> {
             (_, ["linked_accounts", "search"]) => Self::Api(ApiCall::Unknown),
             ("GET", ["linked_accounts", id]) if !id.is_empty() => Self::Api(ApiCall::Retrieve(id)),
             ("DELETE", ["linked_accounts", id]) if !id.is_empty() => Self::Api(ApiCall::Delete(id)),
-            ("GET", ["search"] | ["search", ""]) => Self::Api(ApiCall::ScopedSearch),
+            ("GET", ["search"]) => Self::Api(ApiCall::ScopedSearch),
             ("GET", ["capability"]) => Self::Api(ApiCall::Capability),
             (_, ["linked_accounts" | "search" | "capability", ..]) => Self::Api(ApiCall::Unknown),
             ("GET", ["register"]) => Self::Bank(BankCall::Show),
@@ -146,7 +150,9 @@ mod tests {
             ("GET", "/linked_accounts", Route::Api(ApiCall::List)),
             ("GET", "/linked_accounts/search", Route::Api(ApiCall::Search)),
             ("DELETE", "/linked_accounts/search", Route::Api(ApiCall::Unknown)),
-            ("GET", "/linked_accounts/search/", Route::Api(ApiCall::Unknown)),
+            ("GET", "/linked_accounts/search/", Route::Api(ApiCall::Search)),
+            ("GET", "/linked_accounts/search//", Route::Api(ApiCall::Unknown)),
+            ("DELETE", "/linked_accounts/search/", Route::Api(ApiCall::Unknown)),
             ("GET", "/linked_accounts/Search", Route::Api(ApiCall::Retrieve("Search"))),
             ("GET", "/search", Route::Api(ApiCall::ScopedSearch)),
             ("POST", "/search", Route::Api(ApiCall::Unknown)),
@@ -156,7 +162,8 @@ mod tests {
             ("GET", "/search/linked_account", Route::Api(ApiCall::Unknown)),
             ("GET", "/Search", Route::Unknown),
             ("GET", "/capability", Route::Api(ApiCall::Capability)),
-            ("GET", "/capability/", Route::Api(ApiCall::Unknown)),
+            ("GET", "/capability/", Route::Api(ApiCall::Capability)),
+            ("GET", "/capability//", Route::Api(ApiCall::Unknown)),
             ("POST", "/capability", Route::Api(ApiCall::Unknown)),
             ("GET", "/capability/banks", Route::Api(ApiCall::Unknown)),
             ("GET", "/capabilities", Route::Unknown),
@@ -165,18 +172,27 @@ mod tests {
             ("DELETE", "/linked_accounts/lnac_test_1", Route::Api(ApiCall::Delete("lnac_test_1"))),
             ("PATCH", "/linked_accounts/lnac_test_1", Route::Api(ApiCall::Unknown)),
             ("DELETE", "/linked_accounts", Route::Api(ApiCall::Unknown)),
-            ("GET", "/linked_accounts/", Route::Api(ApiCall::Unknown)),
-            ("GET", "/linked_accounts/lnac_test_1/", Route::Api(ApiCall::Unknown)),
+            ("POST", "/linked_accounts/", Route::Api(ApiCall::Create)),
+            ("GET", "/linked_accounts/", Route::Api(ApiCall::List)),
+            ("DELETE", "/linked_accounts/", Route::Api(ApiCall::Unknown)),
+            ("POST", "/linked_accounts//", Route::Api(ApiCall::Unknown)),
+            ("GET", "/linked_accounts//", Route::Api(ApiCall::Unknown)),
+            ("DELETE", "/linked_accounts//", Route::Api(ApiCall::Unknown)),
+            ("GET", "/linked_accounts/lnac_test_1/", Route::Api(ApiCall::Retrieve("lnac_test_1"))),
+            ("DELETE", "/linked_accounts/lnac_test_1/", Route::Api(ApiCall::Delete("lnac_test_1"))),
+            ("GET", "/linked_accounts/lnac_test_1//", Route::Api(ApiCall::Unknown)),
             ("GET", "/linked_accounts/lnac_test_1/events", Route::Api(ApiCall::Unknown)),
             ("GET", "/register", Route::Bank(BankCall::Show)),
             ("POST", "/register", Route::Bank(BankCall::Submit)),
             ("PUT", "/register", Route::Unknown),
             ("GET", "/register.css", Route::Stylesheet),
             ("POST", "/register.css", Route::Unknown),
-            ("GET", "/register/", Route::Unknown),
+            ("GET", "/register/", Route::Bank(BankCall::Show)),
+            ("GET", "/register//", Route::Unknown),
             ("GET", "/sandbox", Route::Control(ControlCall::Page)),
             ("POST", "/sandbox", Route::Control(ControlCall::Press)),
-            ("GET", "/sandbox/", Route::Control(ControlCall::Unknown)),
+            ("GET", "/sandbox/", Route::Control(ControlCall::Page)),
+            ("GET", "/sandbox//", Route::Control(ControlCall::Unknown)),
             ("POST", "/sandbox/session", Route::Control(ControlCall::SignIn)),
             ("GET", "/sandbox/session", Route::Control(ControlCall::Unknown)),
             ("GET", "/sandbox/control.css", Route::Control(ControlCall::Stylesheet)),
@@ -216,6 +232,7 @@ mod tests {
             ("GET", "/", Route::Index),
             ("POST", "/", Route::Unknown),
             ("GET", "//", Route::Unknown),
+            ("GET", "", Route::Unknown),
             ("get", "/register", Route::Unknown),
         ] {
             assert_eq!(Route::find(method, path), expected, "{method} {path}");

@@ -107,7 +107,7 @@ suite("a public key", () => {
   }
   for (const [method, path] of [
     ["POST", "/capability"],
-    ["GET", "/capability/"],
+    ["GET", "/capability//"],
     ["GET", "/capability/banks"],
     ["GET", "/linked_accounts"],
     ["POST", "/linked_accounts"],

@@ -97,13 +97,21 @@ suite("who may call it", () => {
     for (const [method, path] of [
       ["GET", "/nothing"],
       ["PATCH", "/state"],
-      ["GET", "/"],
-      ["GET", "/clock/"],
+      ["GET", "//"],
+      ["GET", "/clock//"],
     ] as const) {
       const answered = await control(method, path);
       assert.equal(answered.status, 404, `${method} ${path}`);
       assert.deepEqual(answered.body, { object: "error", code: "not_found", message: "not found" });
     }
+  });
+
+  test("one slash at the end of a path changes nothing", async () => {
+    const answered = await control("GET", "/clock/");
+    assert.equal(answered.status, 200);
+    assert.deepEqual(Object.keys(answered.body), Object.keys((await control("GET", "/clock")).body));
+    const page = await fetch(`${url}/sandbox/`);
+    assert.equal(await page.text(), await (await fetch(`${url}/sandbox`)).text());
   });
 
   test("no page of another origin is let in", async () => {

@@ -225,6 +225,52 @@ suite("a path or method that the sandbox lacks is named, with a list of the endp
   }
 });
 
+suite("one slash at the end of a path changes nothing", () => {
+  test("of a create, a form as Omise's client for PHP posts it", async () => {
+    const made = await call("POST", "/linked_accounts/", {
+      body: new URLSearchParams({ type: "direct_debit_kbank", return_uri: RETURN_URI }),
+    });
+    assert.equal(made.status, 200);
+    assert.equal(made.body.status, "pending");
+    assert.equal(made.body.location, `/linked_accounts/${made.body.id}`);
+    assert.deepEqual((await call("GET", `/linked_accounts/${made.body.id}/`)).body, made.body);
+  });
+  for (const path of [
+    "/linked_accounts",
+    "/linked_accounts/search",
+    "/search?scope=linked_account",
+    "/capability",
+  ]) {
+    test(`of GET ${path}`, async () => {
+      const [name = "", query] = path.split("?");
+      const slashed = await call("GET", [`${name}/`, query].filter(Boolean).join("?"));
+      const plain = await call("GET", path);
+      // `to` of a list is the time of the request
+      const body = ({ to: _, ...rest }: Record<string, unknown>) => rest;
+      assert.deepEqual([slashed.status, body(slashed.body)], [200, body(plain.body)]);
+    });
+  }
+  test("of a delete", async () => {
+    const id = await registered();
+    const deleted = await call("DELETE", `/linked_accounts/${id}/`);
+    assert.deepEqual([deleted.status, deleted.body.status], [200, "deleted"]);
+  });
+  test("of an unknown id: it is named without the slash", async () => {
+    const refused = await call("GET", "/linked_accounts/lnac_test_1/");
+    assert.equal(refused.status, 404);
+    assert.equal(refused.text, error("not_found", "linked account lnac_test_1 was not found"));
+  });
+  test("of the bank's page", async () => {
+    const ref = await pending();
+    const [slashed, plain] = await Promise.all([
+      fetch(`${url}/register/?ref=${ref}`),
+      fetch(`${url}/register?ref=${ref}`),
+    ]);
+    assert.equal(slashed.status, 200);
+    assert.equal(await slashed.text(), await plain.text());
+  });
+});
+
 suite("headers of an error", () => {
   test("are those of a success", async () => {
     const { headers } = await call("GET", "/linked_accounts/x");
