@@ -8,6 +8,7 @@ import { dirname, join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs, parseEnv } from "node:util";
+import { InUse, lock } from "../sandbox/npm/lock.ts";
 import { type Env, type Part, type Secrets, type Stack, startStack } from "./stack.ts";
 
 /** How long the parts may take to stop. Whatever is left of workerd then is killed as this process exits. */
@@ -19,6 +20,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, "target/dev");
 const envFile = join(folder, "env.json");
 const state = join(folder, "state");
+/** Whether the state is this process's, and with it the file: another stack may run. */
+let locked = false;
 
 const stopping = Promise.withResolvers<"stopped">();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -55,6 +58,10 @@ async function main(): Promise<number> {
     await restart(result);
     return 0;
   } catch (error) {
+    if (error instanceof InUse) {
+      console.error(`${error.message}: stop that one first`);
+      return 1;
+    }
     console.error(error);
     console.error(`To start with empty databases, delete ${relative(process.cwd(), state)}`);
     return 1;
@@ -82,6 +89,9 @@ async function restart(stack: Stack): Promise<void> {
 }
 
 async function start(base: number): Promise<Stack> {
+  mkdirSync(state, { recursive: true });
+  const { listensAt } = await lock(state);
+  locked = true;
   forget();
   const stack = await startStack({
     ports: { worker: base, sandbox: base + 1, storefront: base + 2 },
@@ -97,6 +107,7 @@ async function start(base: number): Promise<Stack> {
       answers(stack.storefrontUrl),
     ]);
     write(stack.env);
+    listensAt(stack.storefrontUrl);
     return stack;
   } catch (error) {
     await stack.dispose();
@@ -139,7 +150,7 @@ function write(env: Env): void {
 }
 
 function forget(): void {
-  rmSync(envFile, { force: true });
+  if (locked) rmSync(envFile, { force: true });
 }
 
 /** Prints what took how long, and last of all the address to open. */

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Front, startFront } from "./front.ts";
+import { InUse, type Lock, lock } from "./lock.ts";
 import type { Migration } from "./run.ts";
 import { given, kept, random, type Secrets } from "./secrets.ts";
 
@@ -73,8 +74,10 @@ async function main(): Promise<number> {
     return 0;
   }
   const fromEnvironment = given(process.env);
-  const secrets = { ...(options.state ? keptIn(options.state) : random()), ...fromEnvironment };
+  const held = options.state === undefined ? undefined : await heldIn(options.state);
+  const secrets = { ...(held?.secrets ?? random()), ...fromEnvironment };
   const sandbox = await start(options, secrets);
+  held?.lock.listensAt(sandbox.url);
   console.log(told(sandbox.url, options, secrets, fromEnvironment));
   await Promise.race([stopped, sandbox.ticking]);
   await Promise.race([sandbox.stop(), timeout(STOP_MS)]);
@@ -126,12 +129,14 @@ function protocolOf(url: string): string {
   return URL.canParse(url) ? new URL(url).protocol : "";
 }
 
-/** The secrets of a state, which only its owner may look at. */
-function keptIn(folder: string): Secrets {
+/** The lock and the secrets of a state, which only its owner may look at. */
+async function heldIn(folder: string): Promise<{ lock: Lock; secrets: Secrets }> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return kept(folder);
+    return { lock: await lock(folder), secrets: kept(folder) };
   } catch (error) {
+    if (error instanceof InUse)
+      throw new Refusal(`--state: ${error.message}: stop that one, or choose another folder`);
     throw new Refusal(`--state: ${folder} cannot be used: ${(error as Error).message}`);
   }
 }

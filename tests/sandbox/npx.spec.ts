@@ -3,7 +3,16 @@
 import { strict as assert } from "node:assert";
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -395,7 +404,7 @@ suite("state", () => {
       .body;
     const { registration_uri: __, ...before } = body;
     assert.deepEqual(account, before);
-    assert.deepEqual(readdirSync(state).sort(), ["miniflare-D1DatabaseObject", "secrets.json"]);
+    assert.deepEqual(readdirSync(state).sort(), ["lock", "miniflare-D1DatabaseObject", "secrets.json"]);
   });
 
   test("survives an end without warning", async () => {
@@ -407,6 +416,37 @@ suite("state", () => {
     process.kill(workerd, "SIGKILL");
     const second = await start(["--state", state]);
     assert.equal((await second.call("GET", `/linked_accounts/${body.id}`)).status, 200);
+  });
+
+  test("is free again after a start that failed", async () => {
+    const state = join(folder, "no-port");
+    const { url } = await start();
+    assert.match(refused(["--port", new URL(url).port, "--state", state]).stderr, /: port \d+ is taken: /);
+    await start(["--state", state]);
+  });
+
+  test("is for one sandbox at a time: a second one says which one has it, and what to do", async () => {
+    const state = join(folder, "shared");
+    const { child, url, call } = await start(["--state", state]);
+    // by another name too
+    const link = join(folder, "shared-link");
+    symlinkSync(state, link);
+    for (const name of [state, link]) {
+      const says = `another sandbox uses ${name} (process ${child.pid}, ${url}): stop that one, or choose another folder`;
+      assert.deepEqual(refused(["--port", "0", "--state", name]), {
+        status: 1,
+        stderr: `${NAME}: --state: ${says}\n`,
+      });
+    }
+    assert.equal((await call("POST", "/linked_accounts", ACCOUNT)).status, 200);
+  });
+
+  test("goes to one of the sandboxes that start at the same moment", async () => {
+    const state = join(folder, "contended");
+    const started = await Promise.allSettled([1, 2, 3, 4].map(() => start(["--state", state])));
+    const errors = started.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+    assert.equal(errors.length, 3);
+    for (const { message } of errors) assert.match(message, /^it ended with 1: .*: another sandbox uses /);
   });
 
   for (const text of [

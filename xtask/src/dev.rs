@@ -81,9 +81,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let status = if args.watch { build_again(&mut child, &stdin, seen) } else { child.wait() };
     end_group(child.id());
-    // It removes this itself unless it was killed.
-    let _ = fs::remove_file(root().join("target/dev/env.json"));
     let status = status.context("cannot wait for harness/dev.ts")?;
+    // It removes this itself unless it was killed. Where it refused to start, the file is another stack's.
+    if status.code().is_none() {
+        let _ = fs::remove_file(root().join("target/dev/env.json"));
+    }
     if !status.success() && !stopped.load(Ordering::SeqCst) {
         bail!("the development stack stopped ({status})");
     }
