@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs, parseEnv } from "node:util";
 import { InUse, lock } from "../sandbox/npm/lock.ts";
+import { watchWorkerd } from "../sandbox/npm/watch.ts";
 import { type Env, type Part, type Secrets, type Stack, startStack } from "./stack.ts";
 
 /** How long the parts may take to stop. Whatever is left of workerd then is killed as this process exits. */
@@ -90,8 +91,9 @@ async function restart(stack: Stack): Promise<void> {
 
 async function start(base: number): Promise<Stack> {
   mkdirSync(state, { recursive: true });
-  const { listensAt } = await lock(state);
+  const { fd, listensAt } = await lock(state);
   locked = true;
+  watchWorkerd([fd], (line) => console.error(line));
   forget();
   const stack = await startStack({
     ports: { worker: base, sandbox: base + 1, storefront: base + 2 },

@@ -10,6 +10,7 @@ import { type Front, startFront } from "./front.ts";
 import { InUse, type Lock, lock } from "./lock.ts";
 import type { Migration } from "./run.ts";
 import { given, kept, random, type Secrets } from "./secrets.ts";
+import { watchWorkerd } from "./watch.ts";
 
 /** How long it may take to stop. Whatever is left of workerd then is killed as this process exits. */
 const STOP_MS = 2_000;
@@ -76,6 +77,7 @@ async function main(): Promise<number> {
   const fromEnvironment = given(process.env);
   const held = options.state === undefined ? undefined : await heldIn(options.state);
   const secrets = { ...(held?.secrets ?? random()), ...fromEnvironment };
+  watchWorkerd(held ? [held.lock.fd] : [], (line) => console.error(line));
   const sandbox = await start(options, secrets);
   held?.lock.listensAt(sandbox.url);
   console.log(told(sandbox.url, options, secrets, fromEnvironment));

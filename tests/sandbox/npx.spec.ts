@@ -4,7 +4,6 @@ import { strict as assert } from "node:assert";
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -135,21 +134,45 @@ function refused(
   return { status, stderr };
 }
 
+/** For a test that awaits the end of processes: one that stays must not keep the suite waiting. */
+const TIMED = { timeout: 120_000 };
 const ACCOUNT = { type: "direct_debit_kbank", return_uri: "https://shop.example/return?order=7" };
 
 /** The processes that a process has started. */
 const offspring = (pid = 0) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
-/** Whether a process is there; one that has ended and was not asked for its code is not. */
-const lives = (pid: number) =>
-  existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+/** A file of a process's, empty once the process is gone. */
+function fileOf(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    return "";
+  }
+}
 
-/** Waits until a sandbox that starts has started workerd: not the copy of Node that becomes it, for which Node would wait. */
-async function workerd({ pid }: ChildProcess): Promise<number[]> {
-  const isWorkerd = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("/bin/workerd");
-  while (!offspring(pid).some(isWorkerd)) await setTimeout(5);
+/** Whether a process is there; one that has ended and was not asked for its code is not. */
+const lives = (pid: number) => /\) [^ZX] /.test(fileOf(pid, "stat"));
+
+/** The one workerd of a sandbox that runs. */
+function workerdOf({ pid }: ChildProcess): number {
+  const found = offspring(pid).filter(isWorkerd);
+  assert.equal(found.length, 1);
+  return found[0] ?? 0;
+}
+
+/** Whether a process is workerd: not the copy of Node that becomes it, for which Node would wait. */
+const isWorkerd = (pid: number) => fileOf(pid, "cmdline").includes("/bin/workerd");
+
+/** Waits until a sandbox that starts has started workerd. */
+async function workerd({ pid }: ChildProcess, signal: AbortSignal): Promise<number[]> {
+  while (!offspring(pid).some(isWorkerd)) await setTimeout(5, undefined, { signal });
   return offspring(pid);
+}
+
+/** Waits until none of these processes is there. */
+async function gone(pids: number[], signal: AbortSignal): Promise<void> {
+  while (pids.some(lives)) await setTimeout(5, undefined, { signal });
 }
 
 suite("the package", () => {
@@ -407,15 +430,16 @@ suite("state", () => {
     assert.deepEqual(readdirSync(state).sort(), ["lock", "miniflare-D1DatabaseObject", "secrets.json"]);
   });
 
-  test("survives an end without warning", async () => {
+  test("survives an end without warning, and is free at once", async () => {
     const state = join(folder, "killed");
     const first = await start(["--state", state]);
     const { body } = await first.call("POST", "/linked_accounts", ACCOUNT);
-    const [workerd = 0] = offspring(first.child.pid);
+    const orphan = workerdOf(first.child);
     await first.end("SIGKILL");
-    process.kill(workerd, "SIGKILL");
     const second = await start(["--state", state]);
+    assert.ok(!lives(orphan), "two workerds have used one folder");
     assert.equal((await second.call("GET", `/linked_accounts/${body.id}`)).status, 200);
+    assert.equal((await second.call("POST", "/linked_accounts", ACCOUNT)).status, 200);
   });
 
   test("is free again after a start that failed", async () => {
@@ -494,10 +518,10 @@ suite("state", () => {
 
 suite("the end", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    test(`by ${signal}, with whatever hangs, and nothing is left behind`, async () => {
+    test(`by ${signal}, with whatever hangs, and nothing is left behind`, TIMED, async (t) => {
       const { child, url, end } = await start();
       const processes = offspring(child.pid);
-      assert.equal(processes.length, 1);
+      const runtime = workerdOf(child);
       // a request that never becomes whole
       const hanging = connect(Number(new URL(url).port), "127.0.0.1").on("error", () => {});
       hanging.write("POST /linked_accounts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx");
@@ -505,11 +529,41 @@ suite("the end", () => {
       const closed = new Promise((resolve) => hanging.on("close", resolve));
       assert.equal(await end(signal), 0);
       await closed;
-      assert.deepEqual(processes.filter(lives), []);
+      assert.ok(!lives(runtime));
+      await gone(processes, t.signal);
     });
   }
 
-  test("by a signal that comes while it starts", async () => {
+  test("by SIGKILL, with whatever hangs, and nothing is left behind", TIMED, async (t) => {
+    const { child, url, end } = await start();
+    const processes = offspring(child.pid);
+    assert.ok(processes.some(isWorkerd));
+    const hanging = connect(Number(new URL(url).port), "127.0.0.1").on("error", () => {});
+    hanging.write("POST /linked_accounts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx");
+    await once(hanging, "connect");
+    assert.equal(await end("SIGKILL"), null);
+    await gone(processes, t.signal);
+  });
+
+  test("by SIGKILL while it starts", TIMED, async (t) => {
+    const child = spawn(program, ["--port", "0"], { cwd: folder, env: ENV, stdio: "ignore" });
+    children.add(child);
+    const exit = once(child, "exit");
+    const processes = await workerd(child, t.signal);
+    child.kill("SIGKILL");
+    assert.deepEqual(await exit, [null, "SIGKILL"]);
+    await gone(processes, t.signal);
+  });
+
+  test("by SIGKILL, though workerd cannot go on", TIMED, async (t) => {
+    const { child, end } = await start();
+    const processes = offspring(child.pid);
+    process.kill(workerdOf(child), "SIGSTOP");
+    await end("SIGKILL");
+    await gone(processes, t.signal);
+  });
+
+  test("by a signal that comes while it starts", TIMED, async (t) => {
     const child = spawn(program, ["--port", "0"], {
       cwd: folder,
       env: ENV,
@@ -517,28 +571,28 @@ suite("the end", () => {
     });
     children.add(child);
     const exit = once(child, "exit");
-    const processes = await workerd(child);
+    const processes = await workerd(child, t.signal);
     child.kill();
     assert.deepEqual(await exit, [0, null]);
-    assert.deepEqual(processes.filter(lives), []);
+    await gone(processes, t.signal);
   });
 
-  test("by two of them, for the impatient, though it cannot go on", async () => {
+  test("by two of them, for the impatient, though workerd cannot go on", TIMED, async (t) => {
     const child = spawn(program, ["--port", "0"], { cwd: folder, env: ENV, stdio: "ignore" });
     children.add(child);
     const exit = once(child, "exit");
-    const processes = await workerd(child);
-    for (const pid of processes) process.kill(pid, "SIGSTOP");
+    const processes = await workerd(child, t.signal);
+    process.kill(workerdOf(child), "SIGSTOP");
     child.kill("SIGINT");
     child.kill("SIGTERM");
     assert.deepEqual(await exit, [1, null]);
-    assert.deepEqual(processes.filter(lives), []);
+    await gone(processes, t.signal);
   });
 
   test("when workerd has ended", async () => {
     const { child, printed } = await start();
     const exit = once(child, "close");
-    for (const pid of offspring(child.pid)) process.kill(pid, "SIGKILL");
+    process.kill(workerdOf(child), "SIGKILL");
     assert.deepEqual(await exit, [1, null]);
     assert.match(printed(), /^omise-linked-accounts-sandbox: workerd has stopped: /m);
   });
