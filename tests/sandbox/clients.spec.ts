@@ -2,10 +2,12 @@
 // accounts, so those go by what the clients' own resources are made of.
 
 import { strict as assert } from "node:assert";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { json } from "node:stream/consumers";
 import { suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { RETURN_URI, sandbox } from "./sandbox.ts";
 
 const { OMISE_PYTHON } = process.env;
@@ -181,6 +183,31 @@ for (const client of [node, python]) {
     });
   });
 }
+
+suite("the recipe in the README creates an account", () => {
+  const readme = readFileSync("sandbox/npm/README.md", "utf8");
+  /** The recipe in a language, for this sandbox. */
+  const recipe = (language: string) => {
+    const [, section = ""] = readme.split("\n## Omise's own clients\n");
+    const [, code] = new RegExp(`\\n\`\`\`${language}\\n([^]*?)\n\`\`\`\\n`).exec(section) ?? [];
+    const { port } = new URL(url);
+    return (code ?? assert.fail(language)).replaceAll("8788", port).replaceAll("skey_test_…", key);
+  };
+  /** Runs a recipe and what comes after it, which prints the account. */
+  const created = async (program: string, args: string[]) => {
+    const { stdout } = await promisify(execFile)(program, args, { env: {} });
+    const account = JSON.parse(stdout);
+    assert.equal(new URL(account.registration_uri).origin, url);
+    assert.deepEqual((await call("GET", `/linked_accounts/${account.id}`)).body, account);
+  };
+  test("for Node", async () => {
+    const code = `${recipe("js")}\ncreated.then((account) => console.log(JSON.stringify(account)));`;
+    await created(process.execPath, ["--input-type=commonjs", "--eval", code]);
+  });
+  test("for Python", async () => {
+    await created(OMISE_PYTHON, ["-c", `${recipe("python")}\nimport json\nprint(json.dumps(account))`]);
+  });
+});
 
 test("Python goes through a list by itself", async () => {
   const { body } = await call("GET", "/linked_accounts?limit=100");
