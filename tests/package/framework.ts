@@ -24,6 +24,9 @@ export const ONLY_FULL = { skip: process.env.FULL === "1" ? false : "only with F
 /** What nobody should have to read about the package. */
 const COMPLAINT = /omise|wasm|webassembly|\bdeprecat|\bwarn(ing)?\b|\berror\b/i;
 
+/** What Rolldown prints where a build takes long, as on a busy machine: it names the bundler's plugins, not the package. */
+const SLOW = [/\[PLUGIN_TIMINGS\]/, /^\s+[-\d].* plugin \S+ · \w+$/];
+
 /** A server that was started: where it is, and how to end it. */
 export interface Running {
   origin: string;
@@ -37,7 +40,7 @@ export class Framework {
 
   private constructor(folder: string, harmless: readonly RegExp[]) {
     this.folder = folder;
-    this.#harmless = harmless;
+    this.#harmless = [...SLOW, ...harmless];
   }
 
   /**
