@@ -90,7 +90,7 @@ suite("runtimes", ONLY_FULL, () => {
       const reason = "there is no DecompressionStream here: give the option wasm";
       assert.deepEqual(JSON.parse(await project.run(bunOf(project), ["run", "main.js"])), [
         ["LoadError", true, "load_failed", reason],
-        ["LoadError", false, "load_failed", reason],
+        ["LoadError", true, "load_failed", reason],
         ["LinkedAccountsError", false, "not_found", null],
       ]);
     });

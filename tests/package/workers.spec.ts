@@ -63,6 +63,16 @@ suite("workers of a page", ONLY_FULL, () => {
     });
   });
 
+  test("Vite 7, told to build web workers as modules", async () => {
+    const project = await Framework.install("workers-vite-7");
+    try {
+      await project.run("vite", ["build"]);
+      await driveFolder(browser, worker, join(project.folder, "dist"));
+    } finally {
+      project.remove();
+    }
+  });
+
   suite("webpack 5", () => {
     let project: Framework;
     before(async () => {

@@ -1,0 +1,2 @@
+// its own format for workers has no import()
+export default { worker: { format: "es" } };
