@@ -840,6 +840,7 @@ describe("loading", () => {
         `
         const { DecompressionStream } = globalThis;
         delete globalThis.DecompressionStream;
+        process.getBuiltinModule = undefined;
         await say();
         globalThis.DecompressionStream = DecompressionStream;
         await say();

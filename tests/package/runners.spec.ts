@@ -48,7 +48,7 @@ suite("test runners", ONLY_FULL, () => {
 
     test("in Node's environment", () => run(project, "jest", ["node.test.js"]));
 
-    test("in jsdom, given what that lacks of a browser", () => run(project, "jest", ["jsdom.test.js"]));
+    test("in jsdom, with jest-fixed-jsdom", () => run(project, "jest", ["jsdom.test.js"]));
 
     test("in jsdom as it is: pages that import the package, and mock its calls", async () => {
       await project.run("jest", ["page.test.js", "mocked.test.js"]);

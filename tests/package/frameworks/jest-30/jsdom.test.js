@@ -1,4 +1,4 @@
-/** @jest-environment ./environment.js */
+/** @jest-environment jest-fixed-jsdom */
 
 const { makeJourney } = require("./lets-it-work.js");
 
