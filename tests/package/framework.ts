@@ -4,9 +4,18 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
 import type { Browser } from "@playwright/test";
 import { open, policy, serveBehind } from "./browser.ts";
@@ -54,7 +63,7 @@ export class Framework {
   ): Promise<Framework> {
     const folder = mkdtempSync(join(realpathSync(tmpdir()), `shop-${name}-`));
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-    cpSync(join(FRAMEWORKS, name), folder, { recursive: true });
+    copyContents(join(FRAMEWORKS, name), folder);
     cpSync(join(FRAMEWORKS, ".npmrc"), join(folder, ".npmrc"));
     cpSync(resolve("tests/package/projects/journey.js"), join(folder, journey));
     await print("npm", ["install", "--save", resolve("target/npm", tarball)], { cwd: folder });
@@ -143,6 +152,17 @@ export class Framework {
       (line) => COMPLAINT.test(line) && !this.#harmless.some((harmless) => harmless.test(line)),
     );
     assert.deepEqual(complaints, [], printed);
+  }
+}
+
+/** Copies the files of a folder. What several projects have alike is a link there, and a file here. */
+function copyContents(from: string, to: string): void {
+  for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const copy = join(to, relative(from, file));
+    mkdirSync(dirname(copy), { recursive: true });
+    copyFileSync(file, copy);
   }
 }
 

@@ -1,3 +1,1 @@
-import { index, route } from "@react-router/dev/routes";
-
-export default [index("routes/home.jsx"), route("server", "routes/server.js")];
+../../react-router-7/app/routes.js

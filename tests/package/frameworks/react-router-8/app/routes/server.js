@@ -1,11 +1,1 @@
-// A resource route: runs on the server alone.
-
-import * as client from "omise-linked-accounts";
-import * as validate from "omise-linked-accounts/validate";
-import * as webhook from "omise-linked-accounts/webhook";
-import { journey } from "../../journey.js";
-
-export async function loader({ request }) {
-  const shop = JSON.parse(new URL(request.url).searchParams.get("shop"));
-  return Response.json(await journey(client, validate, webhook, shop));
-}
+../../../react-router-7/app/routes/server.js
