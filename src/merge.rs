@@ -24,19 +24,21 @@ pub enum Merge {
 
 /// Decides between the stored reading and one that has come in.
 ///
-/// The newest wins, by when it *began*: an answer that was slow to arrive says less than one that was asked for later.
-/// `deleted` is final, whatever comes after. At the same moment, the incoming one is taken.
+/// The newest wins, by when it *began*: an answer that was slow to arrive says less than one that was asked for later. At the same
+/// moment, the incoming one is taken. `deleted` is final whatever its time: the answer of the deletion itself may arrive after a
+/// reading that began later, but before Omise had deleted the account.
 ///
 /// ```
 /// use omise_linked_accounts::{Status, merge::{Merge, Reading, merge}};
 ///
 /// let stored = Reading { began_at: 10, status: &Status::Successful };
 /// assert_eq!(merge(stored, Reading { began_at: 9, status: &Status::Pending }), Merge::Keep);
-/// assert_eq!(merge(stored, Reading { began_at: 11, status: &Status::Deleted }), Merge::Take);
+/// assert_eq!(merge(stored, Reading { began_at: 9, status: &Status::Deleted }), Merge::Take);
 /// ```
 #[must_use]
 pub fn merge(stored: Reading<'_>, incoming: Reading<'_>) -> Merge {
-    if *stored.status == Status::Deleted || incoming.began_at < stored.began_at {
+    let is_older = incoming.began_at < stored.began_at;
+    if *stored.status == Status::Deleted || (is_older && *incoming.status != Status::Deleted) {
         Merge::Keep
     } else if stored.status == incoming.status || stored.status.can_become(incoming.status) {
         Merge::Take
@@ -59,6 +61,7 @@ mod tests {
             ("pending", 2, "successful", 1, Merge::Keep),
             ("pending", 1, "successful", 1, Merge::Take),
             ("successful", 1, "deleted", 2, Merge::Take),
+            ("successful", 2, "deleted", 1, Merge::Take),
             ("successful", 1, "pending", 2, Merge::TakeUnexpected),
             ("expired", 1, "successful", 2, Merge::TakeUnexpected),
             ("failed", 1, "deleted", 2, Merge::TakeUnexpected),
@@ -94,6 +97,26 @@ mod tests {
                 stored
             };
             prop_assert_eq!(settle(&mut readings.iter()), settle(&mut readings.iter().rev()));
+        }
+
+        #[test]
+        fn deleted_stays_wherever_it_comes(
+            readings in proptest::collection::vec((any::<u8>(), 0_usize..4), 0..8),
+            deleted_at: u8,
+            place in 0_usize..8,
+        ) {
+            let statuses = [Status::Pending, Status::Successful, Status::Failed, Status::Expired, Status::Deleted];
+            let mut readings = readings;
+            readings.insert(place.min(readings.len()), (deleted_at, 4));
+            let mut stored = (0, &statuses[0]);
+            for (at, which) in readings {
+                let incoming = (u64::from(at), &statuses[which]);
+                let reading = |(began_at, status)| Reading { began_at, status };
+                if merge(reading(stored), reading(incoming)) != Merge::Keep {
+                    stored = incoming;
+                }
+            }
+            prop_assert_eq!(stored.1, &Status::Deleted);
         }
     }
 }

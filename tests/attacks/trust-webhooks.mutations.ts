@@ -32,7 +32,7 @@ export default [
     row: "C34",
     removes: "keeps what another request has read meanwhile",
     file: SQL,
-    find: "WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'",
+    find: "WHERE id = ?1 AND (read_at <= ?4 OR ?2 = 'deleted') AND status <> 'deleted'",
     replace: "WHERE id = ?1",
   },
   {

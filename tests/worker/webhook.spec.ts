@@ -232,6 +232,9 @@ test("the newest reading stays, and deleted is final", async () => {
   answerWith(200, mine);
   assertOutcome(await send(event()), "unchanged");
   assert.equal(await stored(), "successful", "read an hour later than now");
+  answerWith(200, { ...mine, status: "deleted" });
+  assertOutcome(await send(event()), "updated");
+  assert.equal(await stored(), "deleted", "although a reading began later");
   await put("deleted", 0);
   answerWith(200, { ...mine, status: "successful" });
   assertOutcome(await send(event()), "unchanged");

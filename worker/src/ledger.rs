@@ -329,8 +329,8 @@ impl Ledger {
 
     /// The statements that record a reading.
     ///
-    /// The first repeats what the core's `merge` decides (the newest reading stays, `deleted` is final), since another request
-    /// may have written in between.
+    /// The first repeats what the core's `merge` decides (the newest reading stays, `deleted` is final whatever its time), since
+    /// another request may have written in between.
     fn reading(&self, account: &Account, read_at: Millis) -> DbResult<Vec<Statement>> {
         let id = JsValue::from(account.id.as_str());
         let values = [id.clone(), account.status.as_str().into(), account.json.as_str().into(), number(read_at)];

@@ -163,7 +163,7 @@ statements! {
     FIND = "SELECT owner, status, read_at, confirmed_at FROM links WHERE id = ?1";
     LAST = concat!("SELECT ", seen!(), " FROM links WHERE id = ?1");
     RECORD = "UPDATE links SET status = ?2, account = ?3, read_at = ?4
-              WHERE id = ?1 AND read_at <= ?4 AND status <> 'deleted'";
+              WHERE id = ?1 AND (read_at <= ?4 OR ?2 = 'deleted') AND status <> 'deleted'";
     RECORD_CLOSE = "UPDATE attempts SET open = 0, current = 0
                     WHERE id = (SELECT attempt FROM links WHERE id = ?1 AND status <> 'pending') AND open = 1";
     RECORD_AUDIT = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
