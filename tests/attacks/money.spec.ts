@@ -625,7 +625,8 @@ test("C38: a create that Omise refuses for being too many is sent once, and made
   for (const retryAfter of ["1", "60", undefined]) {
     const [who, key] = [customer(), randomUUID()];
     omise.requests.length = 0;
-    omise.answer = answering(429, {}, retryAfter ? { "Retry-After": retryAfter } : {});
+    const refusal = { object: "error", location: "x", code: "too_many_requests", message: "x" };
+    omise.answer = answering(429, refusal, retryAfter ? { "Retry-After": retryAfter } : {});
     const answer = await who.create({}, key);
     assertError(answer, 503, "upstream_unavailable");
     assert.equal(answer.headers.get("Retry-After"), retryAfter ?? "1");

@@ -69,6 +69,8 @@ const html = "<!doctype html><title>MARKER</title>";
 const put = (bytes: Buffer): Fault => ({ kind: "answer", bytes });
 const error = (status: number, headers: Record<string, string> = {}): Fault =>
   put(answerOf(status, headers, JSON.stringify({ status, error: "MARKER" })));
+/** Omise's own word that it has done nothing. */
+const refusal = { object: "error", location: "x", code: "too_many_requests", message: "MARKER" };
 /** The answer with another body. */
 const rewrite = (change: (body: string) => string): Fault => ({
   kind: "answer",
@@ -119,8 +121,13 @@ const FAULTS: [name: string, fault: (nth: number) => Fault | undefined, expected
   ["answers 503 for a minute", () => error(503, { "Retry-After": "60" }), { fails: BUSY, tries: 1 }],
   [
     "answers 429 for a minute",
-    () => ({ ...error(429, { "Retry-After": "60" }), forward: false }),
+    () => ({ ...put(answerOf(429, { "Retry-After": "60" }, JSON.stringify(refusal))), forward: false }),
     { fails: BUSY, tries: 1, create: BUSY },
+  ],
+  [
+    "is never asked, and something on the way answers 429 for a minute",
+    () => ({ ...error(429, { "Retry-After": "60" }), forward: false }),
+    { fails: BUSY, tries: 1 },
   ],
   ["answers 200 with HTML", () => put(answerOf(200, { "Content-Type": "text/html" }, html)), UNREADABLE],
   ["answers 503 with HTML", () => put(answerOf(503, { "Content-Type": "text/html" }, html)), DOWN],

@@ -8,6 +8,7 @@ import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -56,6 +57,15 @@ const DOUBTFUL: [string, FakeOmise["answer"]][] = [
   ],
   ["200, another object", answering(200, { object: "customer", id: "cust_test_1" })],
   ["302", (_, response) => void response.writeHead(302, { Location: `${omiseUrl}/elsewhere` }).end()],
+  // from something on the way, which may have let the request through
+  ["400, HTML", (_, response) => void response.writeHead(400).end("<h1>Bad request</h1>")],
+  ["403, JSON of another kind", answering(403, { error: "blocked" })],
+  ["408, nothing", (_, response) => void response.writeHead(408).end()],
+  ["409, HTML", (_, response) => void response.writeHead(409).end("<h1>Conflict</h1>")],
+  ["429, nothing", (_, response) => void response.writeHead(429, { "Retry-After": "7" }).end()],
+  // Omise's own, about a request that may still be at work
+  ["408", answering(408, omiseError("request_timeout", "x"))],
+  ["409", answering(409, omiseError("conflict", "x"))],
   ["too large", (_, response) => void response.writeHead(200).end(`"${"x".repeat(2 * 1024 * 1024)}"`)],
 ];
 
@@ -134,7 +144,7 @@ test("create, and Omise refuses: nothing was made, and the key is free again", a
 });
 
 test("Retry-After of Omise's is passed on", async () => {
-  omise.answer = (_, response) => void response.writeHead(429, { "Retry-After": "7" }).end();
+  omise.answer = answering(429, omiseError("too_many_requests", "x"), { "Retry-After": "7" });
   const answer = await me.create();
   assertError(answer, 503, "upstream_unavailable");
   assert.equal(answer.headers.get("Retry-After"), "7");
@@ -212,6 +222,30 @@ test("a delete whose answer was lost is settled by reading again", async () => {
   const answer = await me.delete(id);
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.equal(answer.body.status, "deleted");
+});
+
+test("a deletion stays although a reading that began later says otherwise", async () => {
+  omise.answer = answering(200, good());
+  const { id } = (await me.create()).body;
+  const held = Promise.withResolvers<() => void>();
+  omise.answer = (request, response, body) => {
+    if (request.method !== "DELETE") {
+      answering(200, good({ id, status: "successful", last_digits: "1234" }))(request, response, body);
+      return;
+    }
+    const deleted = answering(200, good({ id, status: "deleted", last_digits: "1234" }));
+    held.resolve(() => deleted(request, response, body));
+  };
+  const deletion = me.delete(id);
+  const answerIt = await held.promise;
+  const sent = Date.now();
+  await until(async () => Date.now() > sent);
+  assert.equal((await me.get(id)).body.status, "successful");
+  answerIt();
+  assert.equal((await deletion).body.status, "deleted");
+  omise.requests.length = 0;
+  assert.equal((await me.get(id)).body.status, "deleted");
+  assert.equal(omise.requests.length, 0, "deleted is final");
 });
 
 test("an account that is gone upstream counts as deleted", async () => {

@@ -104,12 +104,20 @@ async fn ask(context: &Context, new: &NewAttempt<'_>, wanted: &CreateRequest) ->
             }
             Ok(account.shown(None)?.into())
         }
-        // a refusal: Omise says that it made nothing
-        Err(error @ ResponseError::Api(_)) if answer.status < 500 => {
+        Err(error) if is_refusal(&error) => {
             context.ledger.forget(new.id).await?;
             Err(upstream::failure(&error, answer.retry_after))
         }
         Err(error) => Err(in_doubt(context, new.id, error.to_string()).await),
+    }
+}
+
+/// Whether Omise says that it made nothing. Only its own error object does: what has none comes from something on the way, which
+/// may have let the request through. A 408 or 409 may be about a request that is still at work.
+fn is_refusal(error: &ResponseError) -> bool {
+    match error {
+        ResponseError::Api(error) => error.code().is_some() && error.status < 500 && !matches!(error.status, 408 | 409),
+        _ => false,
     }
 }
 
