@@ -57,7 +57,7 @@ export const loader = (importGlue, findModule) =>
   });
 
 /**
- * What a module is made from.
+ * The bytes, the module or the streaming answer that a module is instantiated from.
  *
  * @param {any} wasm
  */

@@ -25,7 +25,7 @@ pub enum Merge {
 /// Decides between the stored reading and one that has come in.
 ///
 /// The newest wins, by when it *began*: an answer that was slow to arrive says less than one that was asked for later. At the same
-/// moment, the incoming one is taken. `deleted` is final whatever its time: the answer of the deletion itself may arrive after a
+/// moment, the incoming one is taken. `deleted` is final at any time: the answer of the deletion itself may arrive after a
 /// reading that began later, but before Omise had deleted the account.
 ///
 /// ```

@@ -30,7 +30,7 @@ const FRAMEWORKS = resolve("tests/package/frameworks");
 /** For suites that run in `cargo xtask test --full` alone. */
 export const ONLY_FULL = { skip: process.env.FULL === "1" ? false : "only with FULL=1" };
 
-/** What nobody should have to read about the package. */
+/** Words of a complaint about the package. */
 const COMPLAINT = /omise|wasm|webassembly|\bdeprecat|\bwarn(ing)?\b|\berror\b/i;
 
 /** What Rolldown prints where a build takes long, as on a busy machine: it names the bundler's plugins, not the package. */

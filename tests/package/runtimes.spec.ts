@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import type { Browser } from "@playwright/test";
 import { launch } from "./browser.ts";
-import { drivePage, driveServer, Framework, ONLY_FULL } from "./framework.ts";
+import { drivePage, driveServer, Framework, ONLY_FULL, whileRunning } from "./framework.ts";
 import { driveFolder, shop } from "./projects.ts";
 import { assertJourney, startWorker, type Worker } from "./worker.ts";
 
@@ -41,12 +41,7 @@ suite("runtimes", ONLY_FULL, () => {
 
     test("a server, built in one file", async () => {
       await project.run(bun, ["build", "server.js", "--target", "bun", "--outdir", "server"]);
-      const server = await project.serve(bun, ["server/server.js"]);
-      try {
-        await driveServer(worker, server);
-      } finally {
-        await server.close();
-      }
+      await whileRunning(project.serve(bun, ["server/server.js"]), (server) => driveServer(worker, server));
     });
 
     test("a program, compiled", async () => {
@@ -67,12 +62,9 @@ suite("runtimes", ONLY_FULL, () => {
 
     for (const NODE_ENV of ["development", "production"] as const) {
       test(`a page that its server bundles, in ${NODE_ENV}`, async () => {
-        const server = await project.serve(bun, ["pages.js"], { NODE_ENV });
-        try {
-          await drivePage(browser, worker, server, { dev: NODE_ENV === "development" });
-        } finally {
-          await server.close();
-        }
+        await whileRunning(project.serve(bun, ["pages.js"], { NODE_ENV }), (server) =>
+          drivePage(browser, worker, server, { dev: NODE_ENV === "development" }),
+        );
       });
     }
   });

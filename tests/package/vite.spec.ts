@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import type { Browser } from "@playwright/test";
 import { launch, open, policy, serveBehind } from "./browser.ts";
-import { drivePage, Framework, ONLY_FULL } from "./framework.ts";
+import { drivePage, Framework, ONLY_FULL, whileRunning } from "./framework.ts";
 import { shop } from "./projects.ts";
 import { account, startWorker, type Worker } from "./worker.ts";
 
@@ -32,22 +32,17 @@ suite("Vite", ONLY_FULL, () => {
       after(() => project?.remove());
 
       test("while developing", async () => {
-        const server = await project.serve("vite", ["--host", "127.0.0.1", "--port", "0"]);
-        try {
-          await drivePage(browser, worker, server, { dev: true });
-        } finally {
-          await server.close();
-        }
+        await whileRunning(project.serve("vite", ["--host", "127.0.0.1", "--port", "0"]), (server) =>
+          drivePage(browser, worker, server, { dev: true }),
+        );
       });
 
       test("built", async () => {
         await project.run("vite", ["build"]);
-        const server = await project.serve("vite", ["preview", "--host", "127.0.0.1", "--port", "0"]);
-        try {
-          await drivePage(browser, worker, server);
-        } finally {
-          await server.close();
-        }
+        await whileRunning(
+          project.serve("vite", ["preview", "--host", "127.0.0.1", "--port", "0"]),
+          (server) => drivePage(browser, worker, server),
+        );
       });
     });
   }

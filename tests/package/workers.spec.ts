@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import type { Browser } from "@playwright/test";
 import { launch, open, policy, serveFolder } from "./browser.ts";
-import { drivePage, Framework, ONLY_FULL } from "./framework.ts";
+import { drivePage, Framework, ONLY_FULL, whileRunning } from "./framework.ts";
 import { driveFolder } from "./projects.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
@@ -43,12 +43,9 @@ suite("workers of a page", ONLY_FULL, () => {
     after(() => project?.remove());
 
     test("a web worker, while developing", async () => {
-      const server = await project.serve("vite", address);
-      try {
-        await drivePage(browser, worker, server, { dev: true });
-      } finally {
-        await server.close();
-      }
+      await whileRunning(project.serve("vite", address), (server) =>
+        drivePage(browser, worker, server, { dev: true }),
+      );
     });
 
     test("a web worker and a service worker, built", async () => {
@@ -84,15 +81,13 @@ suite("workers of a page", ONLY_FULL, () => {
     const quiet = ["--stats", "errors-warnings"];
 
     test("a web worker, while developing", async () => {
-      const server = await project.serve("webpack", [
-        ...["serve", "./page.js", "--mode", "development", ...quiet],
-        ...["--host", "127.0.0.1", "--port", "auto"],
-      ]);
-      try {
-        await drivePage(browser, worker, server, { dev: true });
-      } finally {
-        await server.close();
-      }
+      await whileRunning(
+        project.serve("webpack", [
+          ...["serve", "./page.js", "--mode", "development", ...quiet],
+          ...["--host", "127.0.0.1", "--port", "auto"],
+        ]),
+        (server) => drivePage(browser, worker, server, { dev: true }),
+      );
     });
 
     test("a web worker, built", async () => {

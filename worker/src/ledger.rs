@@ -329,7 +329,7 @@ impl Ledger {
 
     /// The statements that record a reading.
     ///
-    /// The first repeats what the core's `merge` decides (the newest reading stays, `deleted` is final whatever its time), since
+    /// The first repeats what the core's `merge` decides (the newest reading stays, `deleted` is final at any time), since
     /// another request may have written in between.
     fn reading(&self, account: &Account, read_at: Millis) -> DbResult<Vec<Statement>> {
         let id = JsValue::from(account.id.as_str());
