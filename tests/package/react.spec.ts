@@ -77,7 +77,7 @@ suite("React", ONLY_FULL, () => {
         // the list of what Vite prepares for the browser
         /\[vite\] \(client\) dependencies optimized: omise-linked-accounts[\w/, -]*$/,
       ];
-      // what version 8 changes, and an option that it gives to Vite 8 by its old name
+      // a line about the changes of version 8, and one about an option that it gives to Vite 8 by its old name
       const older = [
         /^ *⚠️ {2}Future Flag Warning: /,
         /^The `envFile` option is deprecated, please use `envDir: false`/,

@@ -37,7 +37,7 @@ suite("workers of a page", ONLY_FULL, () => {
     const address = ["--host", "127.0.0.1", "--port", "0"];
     let project: Framework;
     before(async () => {
-      // which it names
+      // a line that names the dependencies
       project = await Framework.install("workers-vite-8", [/\[vite\] \(client\).* dependencies optimized: /]);
     });
     after(() => project?.remove());

@@ -50,7 +50,7 @@ suite("a folder that is free", () => {
     closeSync((await lock(folder)).fd);
   });
 
-  test("is locked whatever the file of an earlier sandbox says", async () => {
+  test("is locked, although the file of an earlier sandbox says otherwise", async () => {
     writeFileSync(file, `${JSON.stringify({ pid: process.pid, url: "http://127.0.0.1:1" })} and more`);
     const { fd } = await lock(folder);
     assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { pid: process.pid });

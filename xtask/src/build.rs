@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     root,
-    stamp::{Stamp, hash_of},
+    stamp::{Stamp, files_in, hash_of},
     step::{quietly, step, unchanged},
     texts, tools,
     wasm::{Crate, FASTEST, Glue, Profile, SMALLEST, bind, not_empty, optimise},
@@ -290,7 +290,7 @@ fn place_modules(modules: &Path, package: &Path) -> Result<()> {
     const PLACE: &str = "./wasm/";
     let name = format!("wasm-{}", content_hash(modules)?);
     copy_folder(modules, &package.join(&name))?;
-    for file in all_files_in(package)? {
+    for file in files_in(&[package.to_owned()], &[])? {
         let is_text = file.extension().is_some_and(|extension| extension == "js" || extension == "json");
         if !is_text {
             continue;
@@ -307,26 +307,11 @@ fn place_modules(modules: &Path, package: &Path) -> Result<()> {
 /// The first eight hexadecimal digits of the SHA-256 of a folder's files: the same on every machine.
 fn content_hash(folder: &Path) -> Result<String> {
     let mut hash = Sha256::new();
-    for file in all_files_in(folder)? {
+    for file in files_in(&[folder.to_owned()], &[])? {
         hash.update(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
     }
     let [a, b, c, d, ..]: [u8; 32] = hash.finalize().into();
     Ok(format!("{:08x}", u32::from_be_bytes([a, b, c, d])))
-}
-
-/// The files of a folder and of its folders, in order.
-fn all_files_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(all_files_in(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// The package as `CommonJS`, in `cjs/`: each file by itself, for `require()` in runtimes that cannot require a module, such as Jest.
@@ -337,7 +322,7 @@ fn commonjs(package: &Path) -> Result<()> {
     // esbuild, Node and TypeScript take a file for what the nearest package.json says that it is.
     fs::write(folder.join("package.json"), "{ \"type\": \"commonjs\" }\n").context("cannot write cjs/package.json")?;
     let mut scripts = Vec::new();
-    for file in all_files_in(package)? {
+    for file in files_in(&[package.to_owned()], &[])? {
         let copied = folder.join(file.strip_prefix(package)?);
         if is(&file, ".d.ts") || (is(&file, ".js") && !is(&file, ".workerd.js")) {
             fs::create_dir_all(copied.parent().context("a file in no folder")?).context("cannot create a folder")?;

@@ -71,11 +71,7 @@ impl Stamp {
 
 /// Hash of names and contents of files and of everything in folders; what does not exist counts as absent.
 pub(crate) fn hash_of(paths: &[PathBuf], ignored: &[PathBuf]) -> Result<u64> {
-    let mut files = Vec::new();
-    for path in paths {
-        collect(path, ignored, &mut files)?;
-    }
-    files.sort();
+    let files = files_in(paths, ignored)?;
     let mut hasher = DefaultHasher::new();
     for file in &files {
         // A copy of the project has the same stamps.
@@ -83,6 +79,16 @@ pub(crate) fn hash_of(paths: &[PathBuf], ignored: &[PathBuf]) -> Result<u64> {
         fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(hasher.finish())
+}
+
+/// The files among paths and in their folders, at any depth, in order.
+pub(crate) fn files_in(paths: &[PathBuf], ignored: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, ignored, &mut files)?;
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn collect(path: &Path, ignored: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<()> {

@@ -1,4 +1,4 @@
-// What the tests of the shop's share that let the package work.
+// The journey for the shop's tests that let the package work.
 
 const { writeFileSync } = require("node:fs");
 const client = require("omise-linked-accounts");
