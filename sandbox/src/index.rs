@@ -22,7 +22,7 @@ const ENDPOINTS: [(&str, &str); 7] = [
 const WHAT: &str = "An offline stand-in for Omise's linked-account API. Not made or endorsed by Omise.";
 const ENDPOINTS_OF: &str = "It has these endpoints, for the secret key by Basic authentication:";
 const NO_CONTROL: &str = "none; set CONTROL_TOKEN to have one";
-const README: &str = "https://www.npmjs.com/package/omise-linked-accounts-sandbox";
+const README: &str = "README.md in the npm package omise-linked-accounts-sandbox";
 
 /// The error for an endpoint that the sandbox lacks, whether Omise has it or not.
 pub(crate) fn not_found(method: &str, path: &str) -> ApiError {
@@ -52,7 +52,7 @@ fn text(origin: Option<String>) -> String {
         let _ = writeln!(text, "  {endpoint:width$}  {what}");
     }
     let control = origin.map_or_else(|| NO_CONTROL.to_owned(), |origin| format!("{origin}/sandbox"));
-    let _ = writeln!(text, "\nControl page: {control}\nREADME: {README}");
+    let _ = writeln!(text, "\nControl page: {control}\nMore: {README}");
     text
 }
 
@@ -69,7 +69,7 @@ fn page(control: bool) -> Markup {
         p {
             @if control { a href="/sandbox" { "Control page" } } @else { "Control page: " (NO_CONTROL) }
         }
-        p { a href=(README) { "README" } }
+        p { "More: " (README) }
     };
     control_page::layout("Omise linked accounts", &main)
 }

@@ -6,7 +6,7 @@ import { controlled } from "./control.ts";
 import { sandbox } from "./sandbox.ts";
 
 const { url, call } = await controlled();
-const README = "https://www.npmjs.com/package/omise-linked-accounts-sandbox";
+const README = "README.md in the npm package omise-linked-accounts-sandbox";
 
 /** The endpoints that the 404 of another one lists. */
 const endpoints: string[] =
@@ -31,7 +31,7 @@ suite("GET /", () => {
         assert.ok(text.includes(`\n  ${endpoint} `), endpoint);
       }
       assert.ok(text.includes(`\nControl page: ${url}/sandbox\n`));
-      assert.ok(text.endsWith(`\nREADME: ${README}\n`));
+      assert.ok(text.endsWith(`\nMore: ${README}\n`));
     });
   }
 
@@ -49,7 +49,7 @@ suite("GET /", () => {
     );
     for (const endpoint of endpoints) assert.ok(text.includes(`<code>${endpoint}</code>`), endpoint);
     assert.ok(text.includes('<a href="/sandbox">'));
-    assert.ok(text.includes(`<a href="${README}">`));
+    assert.ok(text.includes(`<p>More: ${README}</p>`));
   });
 
   test("says where no control page is, and how to have one", async () => {
