@@ -35,6 +35,8 @@ mod settings;
 mod settle;
 mod shared;
 mod sql;
+#[allow(dead_code)]
+mod stamp;
 mod trace;
 mod upstream;
 mod webhook;
