@@ -6,10 +6,10 @@ use omise_linked_accounts::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    answer::{self, Failure},
-    request::is_idempotency_key,
-    route::{self, Route},
-    settings::Settings,
+    common::answer::{self, Failure},
+    edge::request::is_idempotency_key,
+    edge::route::{self, Route},
+    common::settings::Settings,
     sql,
 };
 
@@ -30,7 +30,7 @@ fn facts_are_written() {
 /// Each path with the methods that it takes.
 fn routes() -> Vec<Value> {
     const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
-    route::templates()
+    edge::route::templates()
         .map(|template| {
             let taken = |method: &&str| Route::find(method, template).is_ok();
             json!({ "path": template, "methods": METHODS.into_iter().filter(taken).collect::<Vec<_>>() })

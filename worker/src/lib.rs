@@ -47,16 +47,16 @@ use omise_linked_accounts::{Issue, LinkedAccountId, Reason};
 use worker::{Env, ScheduleContext, ScheduledEvent, console_error, event};
 
 use crate::{
-    answer::{Failure, Success},
+    common::answer::{Failure, Success},
     audit::Entry,
-    context::{Context, now},
+    common::context::{Context, now},
     ledger::Ledger,
-    limits::{Kind, Whose},
-    request::Request,
-    route::Route,
-    session::Caller,
-    settings::Settings,
-    trace::Trace,
+    edge::limits::{Kind, Whose},
+    edge::request::Request,
+    edge::route::Route,
+    edge::session::Caller,
+    common::settings::Settings,
+    common::trace::Trace,
 };
 
 /// Rather than the standard library's, which is larger, and no quicker.
@@ -74,7 +74,7 @@ const OPENAPI: &str = include_str!("../openapi.json");
 /// Only where not even an error can be built; rescue.js then answers 500.
 #[event(fetch)]
 pub async fn fetch(req: web_sys::Request, env: Env, ctx: worker::Context) -> worker::Result<web_sys::Response> {
-    panic::hook();
+    common::panic::hook();
     let trace = Rc::new(Trace::start(request_id()));
     let settings = settings(&env);
     let req = Request::new(req);
@@ -82,7 +82,7 @@ pub async fn fetch(req: web_sys::Request, env: Env, ctx: worker::Context) -> wor
     let route = Route::find(&req.method(), req.path());
     let name = route.as_ref().map_or("none", Route::name);
     #[cfg(feature = "fault")]
-    fault::before_handler(&req, &trace.request_id)?;
+    common::fault::before_handler(&req, &trace.request_id)?;
 
     let outcome = match route {
         Ok(route) => handle(route, &req, &env, &ctx, settings, &trace).await,
@@ -105,9 +105,9 @@ pub async fn fetch(req: web_sys::Request, env: Env, ctx: worker::Context) -> wor
 /// Does what no customer came back for.
 #[event(scheduled)]
 pub async fn scheduled(#[allow(unused)] event: ScheduledEvent, env: Env, _ctx: ScheduleContext) {
-    panic::hook();
+    common::panic::hook();
     #[cfg(feature = "fault")]
-    fault::in_cron(&event.cron());
+    common::fault::in_cron(&event.cron());
     match settings(&env) {
         Ok(settings) => {
             // what failed is in the report
@@ -152,7 +152,7 @@ async fn handle(
     }
     let kind = if route == Route::Create { Kind::Create } else { Kind::Read };
     let ip = req.header("CF-Connecting-IP");
-    limits::count(env, kind, Whose::Network(ip.as_deref())).await?;
+    edge::limits::count(env, kind, Whose::Network(ip.as_deref())).await?;
     match route {
         Route::Banks => return Ok(banks::handle(settings)),
         Route::Ready => return ready::handle(&open(None)?).await,

@@ -1,0 +1,98 @@
+//! The platform's functions that are called through platform.js.
+
+use js_sys::{Array, Promise, Uint8Array};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+#[wasm_bindgen(module = "/platform.js")]
+extern "C" {
+    /// Sends a request; [`Exchanged`], or `undefined` where there is none after `ms` milliseconds.
+    pub(crate) fn exchange(
+        method: &str,
+        url: &str,
+        headers: &str,
+        body: Option<&str>,
+        ms: u32,
+        cap: usize,
+    ) -> Promise;
+
+    /// Reads the body of a `Request`; a `Uint8Array`, or `undefined` where it is longer.
+    pub(crate) fn read(message: &web_sys::Request, cap: usize) -> Promise;
+
+    /// Builds a response.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
+
+    /// An answer of another server's.
+    pub(crate) type Exchanged;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn status(this: &Exchanged) -> u16;
+
+    #[wasm_bindgen(method, getter, js_name = retryAfter)]
+    pub(crate) fn retry_after(this: &Exchanged) -> Option<String>;
+
+    /// `None` where it is longer than was agreed.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn body(this: &Exchanged) -> Option<Uint8Array>;
+}
+
+// Storage of a Durable Object by hand: the `worker` crate reads rows through serde-wasm-bindgen, whose code for each shape of row would
+// be a tenth of the bundle.
+#[wasm_bindgen]
+extern "C" {
+    /// `ctx.storage` of a Durable Object.
+    pub(crate) type Storage;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn sql(this: &Storage) -> SqlStorage;
+
+    /// Runs `work` within a transaction, which is rolled back where it fails, or dies.
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    pub(crate) fn transaction(
+        this: &Storage,
+        work: &mut dyn FnMut() -> Result<(), JsValue>,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    pub(crate) fn set_alarm(this: &Storage, at: f64) -> Result<Promise, JsValue>;
+
+    /// `ctx.storage.sql`.
+    pub(crate) type SqlStorage;
+
+    #[wasm_bindgen(method, catch, variadic)]
+    pub(crate) fn exec(this: &SqlStorage, statement: &str, values: Array) -> Result<SqlCursor, JsValue>;
+
+    /// The rows of a statement.
+    pub(crate) type SqlCursor;
+
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    pub(crate) fn to_array(this: &SqlCursor) -> Result<Array, JsValue>;
+}
+
+/// Headers as platform.js takes them. No value that the Worker sends has a line break: it makes them all itself, or has held them
+/// against its settings.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(String);
+
+impl Lines {
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(name);
+        self.0.push_str(": ");
+        self.0.push_str(value);
+    }
+
+    /// Those of an object's answer, which are lines already.
+    pub(crate) fn extend(&mut self, lines: &str) {
+        if !self.0.is_empty() && !lines.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(lines);
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}

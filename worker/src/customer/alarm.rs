@@ -1,0 +1,69 @@
+//! The alarm: what is due with nobody calling.
+//!
+//! 1. Attempts in doubt are looked for, a page each.
+//! 2. Links are read whose registration is over, or whose deletion has no outcome yet.
+//! 3. Keys and webhook events are dropped after 30 days.
+//! 4. Entries of the audit go to the audit log.
+//!
+//! Whatever fails sets its own next time, and the others go on: an alarm whose handler throws is gone after six retries. It may come
+//! twice, or late: what is due is what the ledger says.
+
+use js_sys::futures::JsFuture;
+use worker::Env;
+
+use super::{Object, delete, over, settle::settle};
+use crate::common::{
+    answer::Failure,
+    context::{now, random},
+    platform,
+    upstream,
+};
+
+/// Does what is due.
+pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
+    let ledger = &object.ledger;
+    if ledger.is_empty() {
+        return Ok(());
+    }
+    for attempt in ledger.looks_due(now())? {
+        settle(object, &attempt).await?;
+    }
+    for id in ledger.links_due(now())? {
+        let outcome = match ledger.intent(&id)? {
+            Some(intent) => delete::settle(object, &intent, &id).await,
+            None => match upstream::read(&object.context, &id).await {
+                // once: whoever asks for it later reads it again
+                Ok((read_at, account)) => {
+                    ledger.read_again(&id, None)?;
+                    ledger.take(account, read_at, "read", None).map(drop)
+                }
+                Err(failure) => Err(failure),
+            },
+        };
+        if let Err(failure) = outcome {
+            object.context.trace.note(failure.log().unwrap_or_default());
+            let [random] = random()?;
+            let created_at = ledger.found(&id)?.created_at;
+            ledger.read_again(&id, over::next_reading(created_at, now(), random))?;
+        }
+    }
+    ledger.prune(now())?;
+    deliver(object, env).await;
+    ledger.schedule()
+}
+
+/// Gives the audit log what it has not got yet. What cannot be given now is given by a later alarm.
+async fn deliver(object: &Object<'_>, env: &Env) {
+    // rows that come meanwhile go with the next batch
+    while let Ok(Some(batch)) = object.ledger.undelivered() {
+        let appended =
+            platform::append(env, &batch.day, &batch.pseudonym, &batch.subject, &batch.incarnation, &batch.rows);
+        let sent = match JsFuture::from(appended).await {
+            Ok(_) => object.ledger.delivered(batch.last),
+            Err(_) => break,
+        };
+        if sent.is_err() {
+            break;
+        }
+    }
+}
