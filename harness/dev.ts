@@ -129,7 +129,7 @@ function secrets(): Secrets {
   return {
     OMISE_SECRET_KEY: need("OMISE_SECRET_KEY"),
     SESSION_SECRET: need("SESSION_SECRET"),
-    FINGERPRINT_KEY: need("FINGERPRINT_KEY"),
+    LEDGER_KEY: need("LEDGER_KEY"),
     WEBHOOK_SECRET: need("WEBHOOK_SECRET"),
     CONTROL_TOKEN: need("CONTROL_TOKEN"),
   };

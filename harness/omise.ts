@@ -76,9 +76,9 @@ export function answering(
 /** Returns the account with the stamp of the create that asks for it. */
 function stamped(body: unknown, form: string): unknown {
   const { object, metadata } = (body ?? {}) as Record<string, unknown>;
-  const stamp = new URLSearchParams(form).get("metadata[linked_accounts_attempt]");
+  const stamp = new URLSearchParams(form).get("metadata[linked_accounts_stamp]");
   if (object !== "linked_account" || !stamp) return body;
-  return { ...(body as object), metadata: { linked_accounts_attempt: stamp, ...(metadata as object) } };
+  return { ...(body as object), metadata: { linked_accounts_stamp: stamp, ...(metadata as object) } };
 }
 
 /** Returns a linked account as Omise sends it: pending, with a random id, unless `overrides` say otherwise. */

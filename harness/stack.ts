@@ -3,7 +3,7 @@
 // `cargo xtask dev` and the tests start them from here. The Workers run in workerd through Miniflare's API; what they are bound to is
 // read from their wrangler.toml, so that it is written down once.
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
@@ -36,7 +36,7 @@ const { unstable_getMiniflareWorkerOptions, unstable_readConfig, unstable_splitS
 /** What the parts share and nobody else may know. */
 export interface Secrets extends SandboxSecrets {
   SESSION_SECRET: string;
-  FINGERPRINT_KEY: string;
+  LEDGER_KEY: string;
 }
 
 /** A Worker's text bindings. `undefined` takes one away. */
@@ -57,10 +57,35 @@ interface RateLimit {
   simple: { limit: number; period: 10 | 60 };
 }
 
-/** A Worker that runs. */
+/** A Worker, or the sandbox, that runs. */
 export interface Running {
   /** Bare origin. */
   url: string;
+  dispose(): Promise<void>;
+}
+
+/** The Worker that runs. */
+export interface RunningWorker extends Running {
+  /** A customer's object, by the session's subject. */
+  customer(subject: string): DurableObject;
+  /** The audit log of a day, `2026-11-30`. */
+  auditLog(day: string): DurableObject;
+}
+
+/** A Durable Object, as the tests reach into it: harness/objects.js. */
+export interface DurableObject {
+  /** Runs a statement on its database; `?1` is the first of the values. */
+  sql<Row = Record<string, unknown>>(statement: string, ...values: unknown[]): Promise<Row[]>;
+  /** Runs what its alarm would. */
+  runAlarm(): Promise<void>;
+  /** When its alarm comes, in milliseconds since 1970. */
+  alarmAt(): Promise<number | null>;
+  /** Resets it, as a deploy does: what it is at work on fails. */
+  reset(): Promise<void>;
+}
+
+/** A sandbox that runs. */
+export interface RunningSandbox extends Running {
   db(): Promise<Database>;
   /** Runs what the cron would. */
   cron(): Promise<void>;
@@ -68,11 +93,6 @@ export interface Running {
   scheduled(cron: string): Promise<string>;
   /** Runs it each second, until the signal or the end of workerd. */
   tick(signal: AbortSignal): Promise<void>;
-  dispose(): Promise<void>;
-}
-
-/** A sandbox that runs. */
-export interface RunningSandbox extends Running {
   /** Bare origin of its Worker, behind what plays the network's faults. */
   behind: string;
 }
@@ -81,13 +101,13 @@ export interface RunningSandbox extends Running {
 export interface RunOptions {
   /** Absent or 0: a free one. */
   port?: number | undefined;
-  /** Folder for the database. Absent: in memory. */
+  /** Folder for the databases. Absent: in memory. */
   statePath?: string | undefined;
   /** Overrides of the text bindings. */
   bindings?: Bindings | undefined;
   /** Keep the rate limits of wrangler.toml, which otherwise are out of the way. */
   rateLimits?: boolean | undefined;
-  /** Rate limits and databases of wrangler.toml to leave out. */
+  /** Rate limits, databases and Durable Objects of wrangler.toml to leave out. */
   without?: string[] | undefined;
   /** Folder of migrations in place of the one in wrangler.toml. */
   migrations?: string | undefined;
@@ -148,8 +168,7 @@ export interface Stack {
   sandboxUrl: string;
   storefrontUrl: string;
   env: Env;
-  workerDb(): Promise<Database>;
-  workerCron(): Promise<void>;
+  customer(subject: string): DurableObject;
   sandboxDb(): Promise<Database>;
   /** Starts a part again as its files are now, at the same address; with a `statePath`, with the same database. */
   restart(part: Part): Promise<void>;
@@ -218,10 +237,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return { dispose: close };
     },
   };
-  const parts: { sandbox?: Running; worker?: Running; storefront?: { dispose(): Promise<void> } } = {};
+  const parts: { sandbox?: RunningSandbox; worker?: RunningWorker; storefront?: { dispose(): Promise<void> } } = {};
   const start = async (name: keyof typeof starters) =>
     void Object.assign(parts, { [name]: await starters[name]() });
-  const running = (part: "sandbox" | "worker") => {
+  const running = <Name extends "sandbox" | "worker">(part: Name): NonNullable<(typeof parts)[Name]> => {
     const found = parts[part];
     if (!found) throw new Error(`the ${part} is not running`);
     return found;
@@ -253,8 +272,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       sandbox_control_token: secrets.CONTROL_TOKEN,
       session,
     },
-    workerDb: () => running("worker").db(),
-    workerCron: () => running("worker").cron(),
+    customer: (subject) => running("worker").customer(subject),
     sandboxDb: () => running("sandbox").db(),
     restart: async (name) => {
       await parts[name]?.dispose();
@@ -265,13 +283,33 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 /** Starts the Worker alone, in front of whatever plays Omise. */
-export async function startWorker(options: WorkerOptions): Promise<Running> {
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const port = options.port || (await freePort());
-  return await run("worker", options.fault ? "build-fault" : "build", {
+  const { mf, url } = await run("worker", options.fault ? "build-fault" : "build", {
+    entry: "harness/objects.js",
     ...options,
     port,
     bindings: { ...bindingsOf(options, `http://${HOST}:${port}`), ...options.bindings },
   });
+  // Each statement waits for the binding, which Miniflare gives late.
+  const object = (binding: string, name: string): DurableObject => {
+    const stub = async () => {
+      const namespace = await mf.getDurableObjectNamespace(binding);
+      return namespace.get(namespace.idFromName(name)) as unknown as DurableObject;
+    };
+    return {
+      sql: async (statement, ...values) => (await stub()).sql(statement, ...values),
+      runAlarm: async () => (await stub()).runAlarm(),
+      alarmAt: async () => (await stub()).alarmAt(),
+      reset: async () => (await stub()).reset().catch(() => {}),
+    };
+  };
+  return {
+    url,
+    customer: (subject) => object("CUSTOMER", createHash("sha256").update(subject).digest("base64url")),
+    auditLog: (day) => object("AUDIT_LOG", day),
+    dispose: () => mf.dispose(),
+  };
 }
 
 /** The Worker's text bindings, for a Worker at `url`. */
@@ -290,7 +328,7 @@ export function bindingsOf(
     ACCOUNT_TYPES: "direct_debit_bay,direct_debit_kbank,direct_debit_ktb,direct_debit_scb",
     OMISE_SECRET_KEY: secrets.OMISE_SECRET_KEY,
     SESSION_SECRET: secrets.SESSION_SECRET,
-    FINGERPRINT_KEY: secrets.FINGERPRINT_KEY,
+    LEDGER_KEY: secrets.LEDGER_KEY,
     WEBHOOK_SECRET: secrets.WEBHOOK_SECRET,
   };
 }
@@ -299,16 +337,28 @@ export function bindingsOf(
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN } = options.secrets;
   const bindings = { OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN, ...options.bindings };
-  const running = await run("sandbox", "build", { ...options, port: 0, bindings });
+  const { mf, url } = await run("sandbox", "build", { ...options, port: 0, bindings });
+  const { log = () => {} } = options;
   try {
-    const front = await startFront(options.port ?? 0, Promise.resolve(running.url));
-    const dispose = async () => {
-      await front.close();
-      await running.dispose();
+    const front = await startFront(options.port ?? 0, Promise.resolve(url));
+    const scheduled = (cron: string) => shared.scheduled(mf, cron);
+    return {
+      url: front.url,
+      behind: url,
+      db: () => mf.getD1Database("DB"),
+      cron: async () => {
+        const outcome = await scheduled("*/5 * * * *");
+        if (outcome !== "ok") throw new Error(`the cron's outcome is ${outcome}`);
+      },
+      scheduled,
+      tick: (signal) => shared.tick(mf, signal, log),
+      dispose: async () => {
+        await front.close();
+        await mf.dispose();
+      },
     };
-    return { ...running, url: front.url, behind: running.url, dispose };
   } catch (error) {
-    await running.dispose();
+    await mf.dispose();
     throw error;
   }
 }
@@ -318,16 +368,19 @@ export function randomSecrets(): Secrets {
   return {
     ...random(),
     SESSION_SECRET: randomBytes(32).toString("base64url"),
-    FINGERPRINT_KEY: randomBytes(32).toString("base64url"),
+    LEDGER_KEY: randomBytes(32).toString("base64url"),
   };
 }
+
+/** What the Worker's entry.js imports of its own folder. */
+const BESIDE = ["audit-log.js", "customer.js", "edge.js", "microtask.js", "rescue.js"];
 
 /** Runs a build of the Worker in a folder of the project. */
 async function run(
   folder: string,
   out: string,
   options: RunOptions & Pick<WorkerOptions, "entry" | "script">,
-): Promise<Running> {
+): Promise<{ mf: Miniflare; url: string }> {
   const configPath = join(ROOT, folder, "wrangler.toml");
   const config = unstable_readConfig({ config: configPath });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
@@ -354,11 +407,13 @@ async function run(
         { namespace_id, simple: options.rateLimits ? simple : { ...simple, limit: NO_LIMIT } },
       ]),
   );
-  const databases = Object.entries(workerOptions.d1Databases ?? {}).filter(([name]) => kept(name));
+  const left = <T>(bindings: Record<string, T> | undefined) =>
+    Object.fromEntries(Object.entries(bindings ?? {}).filter(([name]) => kept(name)));
   const mf = new Miniflare({
     ...workerOptions,
     ratelimits,
-    d1Databases: Object.fromEntries(databases),
+    d1Databases: left(workerOptions.d1Databases as Record<string, string>),
+    durableObjects: left(workerOptions.durableObjects as Record<string, { className: string }>),
     name: folder,
     bindings,
     modulesRoot: join(ROOT, folder),
@@ -370,7 +425,7 @@ async function run(
               ? [module("ESModule", basename(options.entry), join("..", options.entry))]
               : []),
             module("ESModule", "entry.js"),
-            ...(folder === "worker" ? [module("ESModule", "rescue.js")] : []),
+            ...(folder === "worker" ? BESIDE.map((name) => module("ESModule", name)) : []),
             module("ESModule", "build/index.js", `${built}/index.js`),
             module("CompiledWasm", "build/index_bg.wasm", `${built}/index_bg.wasm`),
           ]
@@ -388,13 +443,7 @@ async function run(
       const migrations = options.migrations ?? join(ROOT, folder, migrations_dir);
       if (kept(binding)) await migrate(await mf.getD1Database(binding), migrations);
     }
-    const scheduled = (cron: string) => shared.scheduled(mf, cron);
-    const tick = (signal: AbortSignal) => shared.tick(mf, signal, log);
-    const cron = async () => {
-      const outcome = await scheduled("*/5 * * * *");
-      if (outcome !== "ok") throw new Error(`the cron's outcome is ${outcome}`);
-    };
-    return { url, db: () => mf.getD1Database("DB"), cron, scheduled, tick, dispose: () => mf.dispose() };
+    return { mf, url };
   } catch (error) {
     await mf.dispose();
     throw error;

@@ -42,7 +42,7 @@ fn facts_are_written() {
         "parameters": {
             "list": parameters(ListRequest::decode),
             "search": parameters(search::decode_request),
-            "audit": parameters(ListRequest::decode_log),
+            "audit": parameters(AuditRequest::decode),
         },
         "limits": {
             "body_bytes": Json::MAX_LEN,

@@ -45,6 +45,7 @@ mod account;
 mod account_type;
 mod api_error;
 mod attributes;
+mod audit_request;
 mod bank;
 mod citizen_id;
 // An outer attribute, so that the paths of the page start at the crate's root.
@@ -89,6 +90,7 @@ pub mod js;
 pub use account::LinkedAccount;
 pub use account_type::AccountType;
 pub use api_error::{ApiError, ErrorBody, ErrorCode};
+pub use audit_request::AuditRequest;
 pub use bank::Bank;
 pub use citizen_id::{CitizenId, CitizenIdError};
 pub use create::CreateParams;

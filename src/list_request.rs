@@ -45,18 +45,6 @@ impl ListRequest {
         query.finish()?;
         Ok(request)
     }
-
-    /// Reads the query of a list that has no filters and begins with the newest, such as the Worker's audit log.
-    ///
-    /// # Errors
-    ///
-    /// As [`ListRequest::decode`].
-    pub fn decode_log(query: &str) -> Result<ListParams, ValidationError> {
-        let mut query = Query::parse(query);
-        let params = list::take_params(&mut query, Order::ReverseChronological);
-        query.finish()?;
-        Ok(params)
-    }
 }
 
 #[cfg(test)]
@@ -88,12 +76,5 @@ mod tests {
                 ("filters[created]", IssueCode::UnknownField)
             ]
         );
-    }
-
-    #[test]
-    fn a_log_begins_with_the_newest() {
-        assert_eq!(ListRequest::decode_log("").unwrap().order, Order::ReverseChronological);
-        assert_eq!(ListRequest::decode_log("order=chronological").unwrap().order, Order::Chronological);
-        assert!(ListRequest::decode_log("filters[status]=pending").is_err());
     }
 }

@@ -63,10 +63,10 @@ pub fn reason(reason: Reason, locale: Locale) -> &'static str {
             "คุณเริ่มผูกบัญชีกับธนาคารนี้ไว้แล้ว โปรดทำต่อที่ธนาคาร หรือเริ่มใหม่",
             "この銀行での口座連携はすでに始まっています。銀行で手続きを続けるか、最初からやり直してください。",
         ],
-        Reason::TooManyPending => [
-            "Too many accounts are waiting for a bank. Finish one of them, or try again tomorrow.",
-            "มีบัญชีที่รอธนาคารอยู่มากเกินไป โปรดทำรายการใดรายการหนึ่งให้เสร็จ หรือลองใหม่พรุ่งนี้",
-            "銀行の確認待ちの口座が多すぎます。いずれかの手続きを終えるか、明日もう一度お試しください。",
+        Reason::TooManyCreates => [
+            "You have started linking an account too often today. Finish at the bank what you have started, or try again tomorrow.",
+            "วันนี้คุณเริ่มผูกบัญชีหลายครั้งเกินไป โปรดทำรายการที่เริ่มไว้กับธนาคารให้เสร็จ หรือลองใหม่พรุ่งนี้",
+            "本日の口座連携の開始回数が上限に達しました。開始済みの手続きを銀行で終えるか、明日もう一度お試しください。",
         ],
         Reason::NotRegistered => [
             "This account is not linked, so there is nothing to unlink.",

@@ -32,8 +32,11 @@ impl Metadata {
     /// Names that begin with this are the Worker's: a customer's request may not use them, and answers do not show them.
     pub const RESERVED_PREFIX: &'static str = "linked_accounts_";
 
-    /// The name under which the Worker stamps the attempt that made the account.
-    pub const ATTEMPT: &'static str = "linked_accounts_attempt";
+    /// The name of the Worker's stamp, which tells whose account it is.
+    pub const STAMP: &'static str = "linked_accounts_stamp";
+
+    /// How many characters the stamp has.
+    pub const STAMP_CHARS: usize = 102;
 
     /// No metadata.
     #[must_use]

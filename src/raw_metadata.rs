@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn reserved_names_can_be_left_out() {
-        let metadata: RawMetadata = serde_json::from_str(r#"{"linked_accounts_attempt":"1","order":"A"}"#).unwrap();
+        let metadata: RawMetadata = serde_json::from_str(r#"{"linked_accounts_stamp":"1","order":"A"}"#).unwrap();
         assert_eq!(serde_json::to_string(&metadata.without_reserved()).unwrap(), r#"{"order":"A"}"#);
     }
 }

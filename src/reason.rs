@@ -45,8 +45,8 @@ pub enum Reason {
     OutcomeUnknown,
     /// The customer already has a pending account of this type.
     AlreadyPending,
-    /// The customer has five pending accounts.
-    TooManyPending,
+    /// The customer has begun as many creates as a day allows.
+    TooManyCreates,
     /// The account is not registered, so it cannot be unlinked.
     NotRegistered,
     /// No such account, or not this customer's.
@@ -114,7 +114,7 @@ impl Reason {
         Self::AttemptAbandoned,
         Self::OutcomeUnknown,
         Self::AlreadyPending,
-        Self::TooManyPending,
+        Self::TooManyCreates,
         Self::NotRegistered,
         Self::NotFound,
         Self::RouteNotFound,
@@ -179,7 +179,9 @@ impl Reason {
             Self::AlreadyPending => {
                 ("already_pending", 409, false, "an account of this type is already waiting for the bank")
             }
-            Self::TooManyPending => ("too_many_pending", 409, false, "five accounts are already waiting for the bank"),
+            Self::TooManyCreates => {
+                ("too_many_creates", 429, false, "too many accounts were begun today; see Retry-After")
+            }
             Self::NotRegistered => ("not_registered", 400, false, "the linked account is not registered"),
             Self::NotFound => ("not_found", 404, false, "the linked account was not found"),
             Self::RouteNotFound => ("route_not_found", 404, false, "there is nothing at this path"),
@@ -317,7 +319,7 @@ attempt_in_flight 409 bad_request retry
 attempt_abandoned 409 bad_request stop
 outcome_unknown 502 internal_error retry
 already_pending 409 bad_request stop
-too_many_pending 409 bad_request stop
+too_many_creates 429 too_many_requests stop
 not_registered 400 bad_request stop
 not_found 404 not_found stop
 route_not_found 404 not_found stop

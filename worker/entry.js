@@ -1,6 +1,8 @@
-// What the runtime loads: the Worker in Rust, and what answers for it when it dies.
+// What the runtime loads: the edge, and the classes of Durable Objects. The names of the classes are what Cloudflare stores data under.
 
-import * as rust from "./build/index.js";
-import { rescue } from "./rescue.js";
+import "./microtask.js";
+import { fetch } from "./edge.js";
 
-export default rescue(rust);
+export { AuditLog } from "./audit-log.js";
+export { Customer } from "./customer.js";
+export default { fetch };

@@ -2,28 +2,40 @@
 // that is copied: on a busy Worker that cost more than all of its rules.
 
 /**
- * Asks another server, once, without redirects and caches, and takes at most `cap` bytes of its answer.
+ * Asks another server, once, without redirects and caches, and takes at most `cap` bytes of its answer; `undefined` where there is none
+ * after `ms` milliseconds.
+ *
+ * The timer is cleared: those of `AbortSignal.timeout` stay, and at ten thousand of them an object can set no other.
  * @param {string} method
  * @param {string} url
  * @param {string} headers Lines of `name: value`.
  * @param {string | undefined} body
- * @param {AbortSignal} signal
+ * @param {number} ms
  * @param {number} cap
  */
-export async function exchange(method, url, headers, body, signal, cap) {
+export async function exchange(method, url, headers, body, ms, cap) {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), ms);
   const init = /** @type {const} */ ({ redirect: "manual", cache: "no-store" });
-  const response = await fetch(url, {
-    ...init,
-    method,
-    headers: entries(headers),
-    body: body ?? null,
-    signal,
-  });
-  return {
-    status: response.status,
-    retryAfter: response.headers.get("Retry-After") ?? undefined,
-    body: await read(response, cap),
-  };
+  try {
+    const response = await fetch(url, {
+      ...init,
+      method,
+      headers: entries(headers),
+      body: body ?? null,
+      signal: over.signal,
+    });
+    return {
+      status: response.status,
+      retryAfter: response.headers.get("Retry-After") ?? undefined,
+      body: await read(response, cap),
+    };
+  } catch (error) {
+    if (over.signal.aborted) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -76,4 +88,85 @@ function entries(headers) {
     return [line.slice(0, end), line.slice(end + 2)];
   });
   return Object.fromEntries(pairs);
+}
+
+/**
+ * Calls a customer's object, for at most `ms` milliseconds and as long as the client is there: what it answers, or `undefined`. The object
+ * goes on by itself.
+ * @param {Env} env
+ * @param {string} name
+ * @param {DurableObjectLocationHint} locationHint
+ * @param {string | undefined} subject
+ * @param {string | undefined} operator
+ * @param {string} requestId
+ * @param {string} text
+ * @param {number} ms
+ * @param {AbortSignal | undefined} signal
+ */
+export async function callCustomer(env, name, locationHint, subject, operator, requestId, text, ms, signal) {
+  const { promise: over, resolve } = Promise.withResolvers();
+  const gone = () => resolve(undefined);
+  const timer = setTimeout(gone, ms);
+  signal?.addEventListener("abort", gone);
+  try {
+    const stub = env.CUSTOMER.get(env.CUSTOMER.idFromName(name), { locationHint });
+    const answer =
+      subject === undefined ? stub.system(operator, requestId, text) : stub.ask(subject, requestId, text);
+    return await Promise.race([answer, over]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", gone);
+  }
+}
+
+/**
+ * @param {Env} env
+ * @param {string} day
+ * @param {string} customer
+ * @param {string | undefined} subject
+ * @param {string} incarnation
+ * @param {string} rows
+ */
+export async function append(env, day, customer, subject, incarnation, rows) {
+  await env.AUDIT_LOG.get(env.AUDIT_LOG.idFromName(day)).append(customer, subject, incarnation, rows);
+}
+
+/**
+ * @param {Env} env
+ * @param {string} day
+ * @param {number | undefined} before
+ * @param {number} limit
+ */
+export async function auditPage(env, day, before, limit) {
+  return await env.AUDIT_LOG.get(env.AUDIT_LOG.idFromName(day)).page(before, limit);
+}
+
+/**
+ * What a step of a customer's object comes to: the call is answered.
+ * @param {number} status
+ * @param {string} headers
+ * @param {string | undefined} body
+ * @param {string | undefined} reason
+ * @param {number} upstreamCalls
+ * @param {number} upstreamMs
+ */
+export function answered(status, headers, body, reason, upstreamCalls, upstreamMs) {
+  return { answer: { status, headers, body, reason, upstreamCalls, upstreamMs } };
+}
+
+/**
+ * The account is to be read, and the call made again, after `ms` milliseconds at the latest.
+ * @param {string} read
+ * @param {number} ms
+ */
+export function toRead(read, ms) {
+  return { read, ms };
+}
+
+/**
+ * The call is to be made again where there is news, and after `ms` milliseconds at the latest.
+ * @param {number} ms
+ */
+export function toWait(ms) {
+  return { ms };
 }

@@ -13,7 +13,7 @@ export const PENDING = ACCOUNTS;
 /** The shop: where customers return to, and whose pages ask. */
 export const SHOP = "https://shop.example";
 /** The metadata by which the Worker knows its own accounts. */
-export const STAMP = "linked_accounts_attempt";
+export const STAMP = "linked_accounts_stamp";
 
 const LINKED_AT = "2025-01-01T00:00:00Z";
 /** Rows a statement. */

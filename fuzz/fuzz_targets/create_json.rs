@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(params.metadata.json_chars(), chars);
     assert!(chars <= CreateRequest::MAX_METADATA_CHARS);
     let mut stamped = params.metadata.clone();
-    stamped.insert(Metadata::ATTEMPT, Scalar::from("AAAAAAAAAAAAAAAAAAAAAA")).unwrap();
+    stamped.insert(Metadata::STAMP, Scalar::from("AAAAAAAAAAAAAAAAAAAAAA")).unwrap();
     assert!(stamped.json_chars() <= Metadata::MAX_CHARS);
 
     // The form that goes to Omise carries all of it.

@@ -87,7 +87,7 @@ const WRONG: Record<string, string[]> = {
     "",
     `${["skey", "test", "5xuy4w91xqz7d1w9u0t"].join("_")}\n${LIVE_KEY}`,
   ],
-  FINGERPRINT_KEY: ["", "x".repeat(31), " ".repeat(40)],
+  LEDGER_KEY: ["", "x".repeat(31), " ".repeat(40)],
   SESSION_SECRET: ["secret", "", "x".repeat(31)],
   MODE: ["", "Test", "staging", "test,live", "true"],
   SESSION_ISSUER: [" ", ""],
@@ -214,7 +214,7 @@ async function assertRefused(name: string): Promise<void> {
 
 test("C26: a secret that is pasted wrong is not repeated when it is refused", async () => {
   for (const { bindings, text } of await refusals()) {
-    for (const name of ["OMISE_SECRET_KEY", "WEBHOOK_SECRET", "SESSION_SECRET", "FINGERPRINT_KEY"]) {
+    for (const name of ["OMISE_SECRET_KEY", "WEBHOOK_SECRET", "SESSION_SECRET", "LEDGER_KEY"]) {
       const value = bindings[name]?.trim() ?? "";
       // shorter ones are within the words that refuse them
       if (value.length > 14) assert.ok(!text.includes(value), `${name} is in ${text}`);
@@ -322,7 +322,7 @@ test("C48: the settings that are deployed are blank, and with them as they are n
 });
 
 test("C48: every switch that is blank is named, and so is one with a value that allows everything", async () => {
-  for (const name of ["ACCOUNT_TYPES", "SESSION_ISSUER", "SESSION_AUDIENCE", "FINGERPRINT_KEY", "MODE"])
+  for (const name of ["ACCOUNT_TYPES", "SESSION_ISSUER", "SESSION_AUDIENCE", "LEDGER_KEY", "MODE"])
     await assertRefused(name);
   // in place of it a JWK set could be meant, so that both are named
   for (const { bindings, wrong, issues } of await refusals()) {

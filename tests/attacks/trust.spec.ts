@@ -130,7 +130,7 @@ test("C26: no secret is in any answer, line of the log or row, whatever fails", 
       canary.add(`answers ${name}`, JSON.stringify([[...headers], body]));
   }
 
-  const { OMISE_SECRET_KEY, SESSION_SECRET, FINGERPRINT_KEY, WEBHOOK_SECRET } = secrets;
+  const { OMISE_SECRET_KEY, SESSION_SECRET, LEDGER_KEY, WEBHOOK_SECRET } = secrets;
   const echoes: [string, FakeOmise["answer"]][] = [
     ["200", works],
     ["401", answering(401, omiseError(`invalid key ${OMISE_SECRET_KEY}`, "authentication_failure"))],
@@ -168,7 +168,7 @@ test("C26: no secret is in any answer, line of the log or row, whatever fails", 
   assert.deepEqual([...canary.sizes().keys()], ["answers", "log", "rows", "upstream"]);
   for (const size of canary.sizes().values())
     assert.ok(size > 1_000, "a canary that saw nothing proves nothing");
-  for (const secret of [OMISE_SECRET_KEY, SESSION_SECRET, FINGERPRINT_KEY, WEBHOOK_SECRET, nextSecret])
+  for (const secret of [OMISE_SECRET_KEY, SESSION_SECRET, LEDGER_KEY, WEBHOOK_SECRET, nextSecret])
     assert.deepEqual(canary.find(secret), []);
   assert.ok(omise.requests.every(({ headers }) => headers.authorization === basic));
 });

@@ -84,7 +84,7 @@ suite("the files", () => {
   test("name no secret, no folder of the machine that built them, and no third party", () => {
     for (const name of files) {
       const bytes = read(name);
-      const words = ["skey_", "OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", ...OUR_FOLDERS];
+      const words = ["skey_", "OMISE_SECRET_KEY", "SESSION_SECRET", "LEDGER_KEY", ...OUR_FOLDERS];
       for (const word of words) assert.ok(!bytes.includes(word), `${name} has ${word}`);
       if (!/\.(js|wasm)$/.test(name)) continue;
       const addresses = [...bytes.matchAll(/https?:\/\/\w[\w.-]*/g)].map(([address]) => address);

@@ -122,10 +122,10 @@ test("everything that is missing is named at once", async () => {
 });
 
 test("settings come first", async () => {
-  await withWorker({ bindings: { FINGERPRINT_KEY: undefined, MODE: "x" } }, async (_, ask) => {
+  await withWorker({ bindings: { LEDGER_KEY: undefined, MODE: "x" } }, async (_, ask) => {
     const answer = await ask("/ready");
     assertError(answer, 503, "misconfigured");
-    assert.deepEqual(issuesOf(answer), ["MODE invalid", "FINGERPRINT_KEY required"]);
+    assert.deepEqual(issuesOf(answer), ["MODE invalid", "LEDGER_KEY required"]);
     assertError(await ask("/banks"), 503, "misconfigured");
     for (const path of ["/health", "/openapi.json"]) assert.equal((await ask(path)).status, 200, path);
   });

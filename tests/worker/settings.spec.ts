@@ -68,7 +68,7 @@ test("wrong and contradictory settings are named", async () => {
     OMISE_API_URL: "http://api.omise.co",
     ALLOWED_ORIGINS: "*",
     SESSION_SECRET: same,
-    FINGERPRINT_KEY: same,
+    LEDGER_KEY: same,
     WEBHOOK_SECRET: "c2hvcnQ=",
   };
   assert.deepEqual(await faultsWith(bindings), [
@@ -77,7 +77,7 @@ test("wrong and contradictory settings are named", async () => {
     "OMISE_API_URL invalid",
     "ALLOWED_ORIGINS invalid",
     "WEBHOOK_SECRET invalid",
-    "FINGERPRINT_KEY invalid",
+    "LEDGER_KEY invalid",
   ]);
 });
 

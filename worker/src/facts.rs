@@ -6,11 +6,14 @@ use omise_linked_accounts::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    common::answer::{self, Failure},
-    edge::request::is_idempotency_key,
-    edge::route::{self, Route},
-    common::settings::Settings,
-    sql,
+    audit_log,
+    common::{
+        answer::{Answer, Failure},
+        settings::Settings,
+        storage::Sql,
+    },
+    customer,
+    edge::{self, Route, is_idempotency_key, respond},
 };
 
 #[test]
@@ -18,7 +21,10 @@ fn facts_are_written() {
     let facts = json!({
         "routes": routes(),
         "settings": settings(),
-        "statements": sql::ALL.iter().map(|(name, sql)| json!({ "name": name, "text": sql.as_str() })).collect::<Vec<_>>(),
+        "tables": {
+            "customer": tables(customer::sql::SCHEMA, customer::sql::ALL),
+            "audit_log": tables(audit_log::SCHEMA, audit_log::ALL),
+        },
         "idempotency_key": idempotency_key(),
         "internal": internal(),
     });
@@ -27,10 +33,16 @@ fn facts_are_written() {
     fs::write(folder.join("worker.json"), format!("{facts:#}\n")).unwrap();
 }
 
+/// The tables of a kind of object, and every statement on them.
+fn tables(schema: Sql, all: &[(&str, Sql)]) -> Value {
+    let statement = |(name, sql): &(&str, Sql)| json!({ "name": name, "text": sql.as_str() });
+    json!({ "schema": schema.as_str(), "statements": all.iter().map(statement).collect::<Vec<_>>() })
+}
+
 /// Each path with the methods that it takes.
 fn routes() -> Vec<Value> {
     const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
-    edge::route::templates()
+    edge::edge::templates()
         .map(|template| {
             let taken = |method: &&str| Route::find(method, template).is_ok();
             json!({ "path": template, "methods": METHODS.into_iter().filter(taken).collect::<Vec<_>>() })
@@ -65,18 +77,18 @@ fn idempotency_key() -> Value {
 
 /// The answer to a request that met a defect, without what differs each time: `rescue.js` repeats it.
 fn internal() -> Value {
-    let outcome = Err(Failure::new(Reason::Internal));
-    let (status, headers, body) = answer::parts(&outcome, "", "", Some("https://shop.example")).unwrap();
+    let answer = Answer::of(Err(Failure::new(Reason::Internal)), "");
+    let headers = respond::headers(&answer, "", "", Some("https://shop.example"), false);
     let mut headers: Map<String, Value> = headers
         .as_str()
         .lines()
         .map(|line| line.split_once(": ").unwrap())
         .map(|(name, value)| (name.to_ascii_lowercase(), value.into()))
         .collect();
-    let mut body: Value = serde_json::from_str(&body.unwrap()).unwrap();
+    let mut body: Value = serde_json::from_str(&answer.body.unwrap()).unwrap();
     for changing in ["server-timing", "x-request-id"] {
         headers.remove(changing).unwrap();
     }
     body.as_object_mut().unwrap().remove("request_id").unwrap();
-    json!({ "status": status, "headers": headers, "body": body })
+    json!({ "status": answer.status, "headers": headers, "body": body })
 }

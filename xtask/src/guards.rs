@@ -41,7 +41,7 @@ const KINDS: [&str; 3] = ["dependencies", "devDependencies", "optionalDependenci
 
 /// Secrets by the names that the Worker and the sandbox read them by: their own bundles have to hold these, and no other product has
 /// a use for them.
-const SECRETS: [&str; 5] = ["OMISE_SECRET_KEY", "SESSION_SECRET", "FINGERPRINT_KEY", "WEBHOOK_SECRET", "CONTROL_TOKEN"];
+const SECRETS: [&str; 5] = ["OMISE_SECRET_KEY", "SESSION_SECRET", "LEDGER_KEY", "WEBHOOK_SECRET", "CONTROL_TOKEN"];
 
 /// Where the secrets of this machine are, if it has any.
 const LOCAL_SECRETS: [&str; 2] = ["worker/.dev.vars", "sandbox/.dev.vars"];
@@ -111,7 +111,7 @@ pub(crate) fn check_built() -> Result<Vec<String>> {
 
     let mut faults = Vec::new();
     // It is for tests, and knows the names of its own secrets.
-    let workers = [WORKER_FAULT, "SESSION_SECRET", "FINGERPRINT_KEY"]
+    let workers = [WORKER_FAULT, "SESSION_SECRET", "LEDGER_KEY"]
         .map(|text| Banned::new(format!("`{text}`, which is the Worker's"), text));
     let sandbox = files_of(&build::sandbox_package_folder(Profile::Release))?;
     faults.extend(leaks("the sandbox's npm package", &sandbox, &[&banned[..], &workers].concat()));

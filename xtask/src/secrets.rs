@@ -20,13 +20,13 @@ use crate::root;
 
 const OMISE_SECRET_KEY: &str = "OMISE_SECRET_KEY";
 const SESSION_SECRET: &str = "SESSION_SECRET";
-const FINGERPRINT_KEY: &str = "FINGERPRINT_KEY";
+const LEDGER_KEY: &str = "LEDGER_KEY";
 const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
 const CONTROL_TOKEN: &str = "CONTROL_TOKEN";
 
 /// A secret that both files hold has one value.
 const FILES: [(&str, &[&str]); 2] = [
-    ("worker/.dev.vars", &[OMISE_SECRET_KEY, SESSION_SECRET, FINGERPRINT_KEY, WEBHOOK_SECRET]),
+    ("worker/.dev.vars", &[OMISE_SECRET_KEY, SESSION_SECRET, LEDGER_KEY, WEBHOOK_SECRET]),
     ("sandbox/.dev.vars", &[OMISE_SECRET_KEY, WEBHOOK_SECRET, CONTROL_TOKEN]),
 ];
 
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(value_of(&sandbox, CONTROL_TOKEN).unwrap().len(), 43);
         assert_eq!(value_of(&worker, CONTROL_TOKEN), None);
         assert_eq!(value_of(&worker, SESSION_SECRET).unwrap().len(), 43);
-        assert_ne!(value_of(&worker, SESSION_SECRET), value_of(&worker, FINGERPRINT_KEY));
+        assert_ne!(value_of(&worker, SESSION_SECRET), value_of(&worker, LEDGER_KEY));
         assert_eq!(STANDARD.decode(value_of(&worker, WEBHOOK_SECRET).unwrap()).unwrap().len(), 32);
         let mode = fs::metadata(folder.join("worker/.dev.vars")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

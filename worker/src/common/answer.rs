@@ -83,10 +83,6 @@ impl Failure {
         self.with(|more| more.issues = issues)
     }
 
-    pub(crate) fn into_issues(self) -> Vec<Issue> {
-        self.more.map(|more| more.issues).unwrap_or_default()
-    }
-
     pub(crate) fn retry_after(&self) -> Option<u32> {
         self.more.as_ref()?.retry_after
     }
@@ -151,6 +147,39 @@ impl Success {
 impl From<Shown> for Success {
     fn from(account: Shown) -> Self {
         Self::Account { account, replayed: false }
+    }
+}
+
+/// What came of a webhook's event.
+#[derive(Serialize)]
+pub(crate) struct WebhookOutcome {
+    object: &'static str,
+    outcome: &'static str,
+}
+
+impl WebhookOutcome {
+    pub(crate) const fn new(outcome: &'static str) -> Self {
+        Self { object: "webhook", outcome }
+    }
+}
+
+/// A page of the audit.
+#[derive(Serialize)]
+pub(crate) struct AuditPage {
+    object: &'static str,
+    data: Vec<Box<RawValue>>,
+    limit: u32,
+    /// What to ask for next; `None` at the end.
+    cursor: Option<String>,
+    location: &'static str,
+}
+
+impl AuditPage {
+    /// Of entries in JSON.
+    pub(crate) fn new(entries: &[String], limit: u32, cursor: Option<String>) -> Result<Success, Failure> {
+        let data: Result<_, _> = entries.iter().map(|entry| RawValue::from_string(entry.clone())).collect();
+        let data = data.map_err(|_| Failure::new(Reason::Internal).with_log("ledger: the audit cannot be read"))?;
+        Ok(Success::json(&Self { object: "list", data, limit, cursor, location: "/audit" }))
     }
 }
 

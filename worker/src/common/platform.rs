@@ -2,6 +2,7 @@
 
 use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use worker::Env;
 
 #[wasm_bindgen(module = "/platform.js")]
 extern "C" {
@@ -21,6 +22,54 @@ extern "C" {
     /// Builds a response.
     #[wasm_bindgen(catch)]
     pub(crate) fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
+
+    /// Calls a customer's object, for at most `ms` milliseconds and as long as the client is there; an [`Answered`], or `undefined`.
+    #[allow(clippy::too_many_arguments)] // a call is all of these
+    #[wasm_bindgen(js_name = callCustomer)]
+    pub(crate) fn call_customer(
+        env: &Env,
+        name: &str,
+        location_hint: &str,
+        subject: Option<&str>,
+        operator: Option<&str>,
+        request_id: &str,
+        text: &str,
+        ms: u32,
+        signal: Option<web_sys::AbortSignal>,
+    ) -> Promise;
+
+    /// Adds entries to the audit log of a day, of which those that are there already stay once.
+    pub(crate) fn append(
+        env: &Env,
+        day: &str,
+        customer: &str,
+        subject: Option<&str>,
+        incarnation: &str,
+        rows: &str,
+    ) -> Promise;
+
+    /// Entries of the audit log of a day, newest first: `[number, entry]` each, the number below `before`.
+    #[wasm_bindgen(js_name = auditPage)]
+    pub(crate) fn audit_page(env: &Env, day: &str, before: Option<f64>, limit: u32) -> Promise;
+
+    /// What an object answered.
+    pub(crate) type Answered;
+
+    /// Whether the instance died in which the object worked on the call.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn lost(this: &Answered) -> bool;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn status(this: &Answered) -> u16;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn headers(this: &Answered) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn body(this: &Answered) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn reason(this: &Answered) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = upstreamCalls)]
+    pub(crate) fn upstream_calls(this: &Answered) -> u32;
+    #[wasm_bindgen(method, getter, js_name = upstreamMs)]
+    pub(crate) fn upstream_ms(this: &Answered) -> u32;
 
     /// An answer of another server's.
     pub(crate) type Exchanged;

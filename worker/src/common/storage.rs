@@ -47,7 +47,7 @@ pub(crate) struct Tables {
 }
 
 /// A row of an answer.
-pub(crate) struct Row(JsValue);
+pub(crate) struct Row(pub(crate) JsValue);
 
 pub(crate) type Stored<T> = Result<T, Failure>;
 
@@ -56,10 +56,15 @@ impl Tables {
         Self { sql: storage.sql(), storage }
     }
 
-    /// Runs a statement; its rows. `?1` is the first of the values.
-    pub(crate) fn all(&self, sql: Sql, values: &[JsValue]) -> Stored<Vec<Row>> {
+    /// Runs a statement; its rows, as JavaScript has them. `?1` is the first of the values.
+    pub(crate) fn rows(&self, sql: Sql, values: &[JsValue]) -> Stored<Array> {
         let cursor = self.sql.exec(sql.0, values.iter().collect()).map_err(broken)?;
-        Ok(cursor.to_array().map_err(broken)?.iter().map(Row).collect())
+        cursor.to_array().map_err(broken)
+    }
+
+    /// Runs a statement; its rows.
+    pub(crate) fn all(&self, sql: Sql, values: &[JsValue]) -> Stored<Vec<Row>> {
+        Ok(self.rows(sql, values)?.iter().map(Row).collect())
     }
 
     /// Runs a statement; its first row.

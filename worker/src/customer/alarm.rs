@@ -48,22 +48,19 @@ pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
         }
     }
     ledger.prune(now())?;
-    deliver(object, env).await;
-    ledger.schedule()
+    let delivered = deliver(object, env).await;
+    ledger.schedule(if delivered { 0 } else { now() + over::DELIVERY })
 }
 
-/// Gives the audit log what it has not got yet. What cannot be given now is given by a later alarm.
-async fn deliver(object: &Object<'_>, env: &Env) {
+/// Gives the audit log what it has not got yet; whether it took it. What it does not take now a later alarm gives again.
+async fn deliver(object: &Object<'_>, env: &Env) -> bool {
     // rows that come meanwhile go with the next batch
-    while let Ok(Some(batch)) = object.ledger.undelivered() {
-        let appended =
-            platform::append(env, &batch.day, &batch.pseudonym, &batch.subject, &batch.incarnation, &batch.rows);
-        let sent = match JsFuture::from(appended).await {
-            Ok(_) => object.ledger.delivered(batch.last),
-            Err(_) => break,
-        };
-        if sent.is_err() {
-            break;
+    loop {
+        let Ok(Some(batch)) = object.ledger.undelivered() else { return true };
+        let (pseudonym, subject) = (batch.pseudonym.as_str(), Some(batch.subject.as_str()));
+        let appended = platform::append(env, &batch.day, pseudonym, subject, &batch.incarnation, &batch.rows);
+        if JsFuture::from(appended).await.is_err() || object.ledger.delivered(batch.last).is_err() {
+            return false;
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use omise_linked_accounts::{LinkState, Reason};
 
-use super::{Next, Object, Reading};
+use super::{Next, Object, READING, Reading};
 use crate::common::answer::{Failure, Success};
 
 /// Confirms the account that a return belongs to, and reads it.
@@ -15,7 +15,7 @@ pub(super) fn handle(object: &Object<'_>, link_state: &str) -> Result<Next, Fail
     let link = object.ledger.confirm(&state)?.ok_or(Reason::NotFound)?;
     if !link.is_deleted() {
         match object.reading(&link.account.id, object.asked_at) {
-            Reading::Due => return Ok(Next::Read(link.account.id)),
+            Reading::Due => return Ok(Next::Read(link.account.id, READING)),
             // confirmed all the same: the stored reading serves until Omise answers again
             Reading::Failed(failure) if !failure.reason.is_retryable() => return Err(failure),
             Reading::Failed(_) | Reading::Fresh { .. } => {}

@@ -13,7 +13,7 @@ use omise_linked_accounts::{
 };
 
 use super::{
-    Next, Object, Reading,
+    Next, Object, READING, Reading,
     attempt::State,
     ledger::{Attempt, Begun, NewAttempt},
     settle::{Settled, carries, settle},
@@ -54,7 +54,7 @@ pub(super) async fn handle(object: &Object<'_>, key: &str, body: &str) -> Result
             Settled::InFlight => return Err(Failure::new(Reason::AlreadyPending).with_retry_after(IN_FLIGHT_AGAIN)),
             // whose bank has answered, or whose time is over, does not stand in the way
             Settled::Linked(id) => match object.reading(&id, object.asked_at) {
-                Reading::Due => return Ok(Next::Read(id)),
+                Reading::Due => return Ok(Next::Read(id, READING)),
                 // what failed stays open: the refusal stands
                 Reading::Fresh { .. } | Reading::Failed(_) => {}
             },
@@ -173,7 +173,7 @@ async fn replay(object: &Object<'_>, attempt: &Attempt) -> Result<Next, Failure>
     let link = object.ledger.found(&id)?;
     if !link.is_deleted() {
         match object.reading(&id, object.asked_at) {
-            Reading::Due => return Ok(Next::Read(id)),
+            Reading::Due => return Ok(Next::Read(id, READING)),
             Reading::Failed(failure) => return Err(failure),
             Reading::Fresh { .. } => {}
         }

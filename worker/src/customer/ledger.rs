@@ -39,6 +39,8 @@ pub(crate) struct Ledger {
     subject: Option<String>,
     /// Whom the audit names: the token's subject, or nobody.
     actor: Option<String>,
+    /// Whether this is the alarm, which sets the next one when all is done.
+    is_alarm: bool,
 }
 
 /// A create that was begun.
@@ -114,22 +116,23 @@ impl Ledger {
         trace: Rc<Trace>,
         subject: Option<String>,
         actor: Option<String>,
+        is_alarm: bool,
     ) -> Stored<Self> {
         let tables = Tables::new(memory.storage());
-        let ledger = Self { memory: memory.clone(), tables, settings, trace, subject, actor };
-        if !memory.has_tables() {
+        let ledger = Self { memory: memory.clone(), tables, settings, trace, subject, actor, is_alarm };
+        if ledger.is_empty() {
             if ledger.tables.first(sql::HAS_TABLES, &[])?.is_none() {
                 return Ok(ledger);
             }
-            memory.set_has_tables(true);
+            ledger.memory.set_has_tables(true);
         }
         if let Some(subject) = &ledger.subject
             && *subject != ledger.kept_subject()?
         {
             return Err(Failure::new(Reason::Internal).with_log("the object is another customer's"));
         }
-        if memory.alarm().is_none() {
-            ledger.schedule()?;
+        if ledger.memory.alarm().is_none() && !is_alarm {
+            ledger.schedule(0)?;
         }
         Ok(ledger)
     }
@@ -144,16 +147,19 @@ impl Ledger {
         self.tables.first(sql::SUBJECT, &[])?.ok_or_else(|| corrupt("meta.subject"))?.text("subject")
     }
 
-    /// Sets the alarm for what is due first, if it is not set for then.
-    pub(crate) fn schedule(&self) -> Stored<()> {
+    /// Sets the alarm for what is due first, but not before `not_before`.
+    pub(crate) fn schedule(&self, not_before: Millis) -> Stored<()> {
         let row = self.tables.first(sql::DUE, &[number(over::DELIVERY), number(over::KEPT)])?;
         let Some(due) = row.map(|row| row.optional_number("at")).transpose()?.flatten() else { return Ok(()) };
-        // one that is overdue was lost, or is about to come
-        if due > now() && self.memory.alarm() == Some(as_number(due)) {
-            return Ok(());
+        let (at, now) = (due.max(not_before), as_number(now()));
+        match self.memory.alarm() {
+            Some(set) if set == as_number(at) && set > now => return Ok(()),
+            // what is overdue has failed, and the alarm has chosen when to try again
+            Some(set) if as_number(at) <= now && set > now => return Ok(()),
+            _ => {}
         }
-        self.tables.set_alarm(due)?;
-        self.memory.set_alarm(Some(as_number(due)));
+        self.tables.set_alarm(at)?;
+        self.memory.set_alarm(Some(as_number(at)));
         Ok(())
     }
 
@@ -167,7 +173,9 @@ impl Ledger {
             work()
         })?;
         self.memory.set_has_tables(true);
-        self.schedule()?;
+        if !self.is_alarm {
+            self.schedule(0)?;
+        }
         Ok(done)
     }
 

@@ -4,14 +4,14 @@
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use crate::common::{
-    context::Millis,
-    platform::{SqlStorage, Storage},
+    platform::Storage,
     trace::Spent,
 };
 
 #[wasm_bindgen]
 extern "C" {
     /// What one object remembers. Nothing of it is kept in Rust: what is in Rust belongs to all objects of the isolate.
+    #[derive(Clone)]
     pub(crate) type Memory;
 
     #[wasm_bindgen(method, getter)]
@@ -90,9 +90,9 @@ extern "C" {
         upstream_ms: u32,
     ) -> JsValue;
 
-    /// An account is to be read, and the call made again.
+    /// An account is to be read, and the call made again, after `ms` milliseconds at the latest.
     #[wasm_bindgen(js_name = toRead)]
-    pub(crate) fn to_read(id: &str) -> JsValue;
+    pub(crate) fn to_read(id: &str, ms: u32) -> JsValue;
 
     /// The call is to be made again where there is news, and after `ms` milliseconds at the latest.
     #[wasm_bindgen(js_name = toWait)]

@@ -46,8 +46,8 @@ use memory::{Call, Memory};
 enum Next {
     /// The call is answered.
     Answer(Success),
-    /// Read this account, and make the call again.
-    Read(LinkedAccountId),
+    /// Read this account, and make the call again, after so many milliseconds at the latest.
+    Read(LinkedAccountId, Millis),
     /// Make the call again where there is news, and after so many milliseconds at the latest.
     Wait(Millis),
 }
@@ -81,9 +81,9 @@ pub async fn step(memory: Memory, env: Env, call: Call) -> JsValue {
         Err(error) => ("unknown", Err(Failure::new(Reason::LedgerUnavailable).with_log(error.to_string()))),
     };
     let outcome = match outcome {
-        Ok(Next::Read(id)) => {
+        Ok(Next::Read(id, ms)) => {
             trace.suspend(&call);
-            return memory::to_read(id.as_str());
+            return memory::to_read(id.as_str(), u32::try_from(ms).unwrap_or(u32::MAX));
         }
         Ok(Next::Wait(ms)) => {
             trace.suspend(&call);
@@ -118,7 +118,7 @@ pub async fn read(memory: Memory, env: Env, call: Call, id: String) {
 }
 
 async fn read_account(memory: &Memory, env: &Env, call: &Call, trace: &Rc<Trace>, id: &str) -> Result<(), Failure> {
-    let object = Object::open(memory, env, call, trace)?;
+    let object = Object::open(memory, env, call, trace, false)?;
     let id = LinkedAccountId::parse(id).map_err(|_| Reason::NotFound)?;
     let (read_at, account) = upstream::read(&object.context, &id).await?;
     object.ledger.take(account, read_at, "read", None).map(drop)
@@ -130,7 +130,7 @@ pub async fn alarm(memory: Memory, env: Env, call: Call) {
     panic::hook();
     let trace = Rc::new(trace_of(&call));
     memory.set_alarm(None);
-    let outcome = match Object::open(&memory, &env, &call, &trace) {
+    let outcome = match Object::open(&memory, &env, &call, &trace, true) {
         Ok(object) => alarm::run(&object, &env).await,
         Err(failure) => Err(failure),
     };
@@ -153,7 +153,7 @@ fn whole(at: f64) -> Millis {
 }
 
 async fn work(memory: &Memory, env: &Env, call: &Call, trace: &Rc<Trace>, ask: Ask) -> Result<Next, Failure> {
-    let object = Object::open(memory, env, call, trace)?;
+    let object = Object::open(memory, env, call, trace, false)?;
     let action = ask.name();
     let id = match &ask {
         Ask::Retrieve { id, .. } | Ask::Delete { id } => Some(id.clone()),
@@ -177,6 +177,9 @@ struct Failed {
     retry_after: Option<u32>,
 }
 
+/// How long a call waits for a reading that it needs: longer than the deadline of any.
+const READING: Millis = 30_000;
+
 /// What is known of an account's last reading.
 enum Reading {
     /// It is new enough: the ledger has it.
@@ -190,13 +193,19 @@ enum Reading {
 }
 
 impl<'a> Object<'a> {
-    fn open(memory: &'a Memory, env: &Env, call: &'a Call, trace: &Rc<Trace>) -> Result<Self, Failure> {
+    fn open(
+        memory: &'a Memory,
+        env: &Env,
+        call: &'a Call,
+        trace: &Rc<Trace>,
+        is_alarm: bool,
+    ) -> Result<Self, Failure> {
         let settings = settings(env).as_ref();
         let settings: &'static Settings = settings.map_err(|issues: &Vec<Issue>| {
             Failure::new(Reason::Misconfigured).with_issues(issues.clone())
         })?;
         let actor = call.operator().or_else(|| call.subject());
-        let ledger = Ledger::open(memory, settings, trace.clone(), call.subject(), actor)?;
+        let ledger = Ledger::open(memory, settings, trace.clone(), call.subject(), actor, is_alarm)?;
         let context = Context { settings, trace: trace.clone() };
         Ok(Self { context, ledger, memory, call, asked_at: whole(call.asked_at()) })
     }

@@ -4,9 +4,9 @@
 
 use omise_linked_accounts::Status;
 
-use super::{Next, Object, Reading, access::visible, ledger::Link};
+use super::{Next, Object, READING, Reading, access::visible, ledger::Link};
 use crate::common::{
-    answer::Failure,
+    answer::{Failure, Success},
     context::{Millis, now},
 };
 
@@ -24,25 +24,26 @@ pub(super) fn handle(object: &Object<'_>, id: &str, wait: Millis) -> Result<Next
         if object.call.operator().is_some() {
             object.ledger.note("retrieve", Some(id), link.account.status.as_str())?;
         }
-        return Ok(super::Success::from(link.shown()?).into());
+        return Ok(Success::from(link.shown()?).into());
     }
     let (now, until) = (now(), object.asked_at + wait);
     let pause = pause(&link, now, wait > 0);
-    // one of this call's own is an answer, once its time is over
-    let since = if now >= until { object.asked_at } else { now };
+    // one that began before this call came is new enough for it, where it is no older than that
+    let since = if wait > 0 { now } else { object.asked_at };
     match object.reading(&link.account.id, since.saturating_sub(pause)) {
-        Reading::Due => return Ok(Next::Read(link.account.id)),
+        Reading::Due if wait == 0 => return Ok(Next::Read(link.account.id, READING)),
+        Reading::Due if now < until => return Ok(Next::Read(link.account.id, until - now)),
         // the last reading is an answer too, for who waits
         Reading::Failed(failure) if wait == 0 || !failure.reason.is_retryable() => return Err(failure),
         Reading::Fresh { began_at } if link.is_pending() && now < until => {
             return Ok(Next::Wait((began_at + pause).min(until).saturating_sub(now).max(1)));
         }
-        Reading::Failed(_) | Reading::Fresh { .. } => {}
+        Reading::Due | Reading::Failed(_) | Reading::Fresh { .. } => {}
     }
     if object.call.operator().is_some() {
         object.ledger.note("retrieve", Some(id), link.account.status.as_str())?;
     }
-    Ok(super::Success::from(link.shown()?).into())
+    Ok(Success::from(link.shown()?).into())
 }
 
 /// How long a reading of an account serves, by how long the account has been there.

@@ -6,7 +6,7 @@ use omise_linked_accounts::{
 };
 use serde::Serialize;
 
-use crate::{answer::Success, settings::Settings};
+use crate::common::{answer::Success, settings::Settings};
 
 #[derive(Serialize)]
 struct Banks<'a> {

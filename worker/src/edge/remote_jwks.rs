@@ -9,10 +9,9 @@ use omise_linked_accounts::Reason;
 
 use crate::{
     common::answer::Failure,
-    context,
+    common::context::{self, Millis},
     common::fetch::{Deadline, FetchError, Outgoing, USER_AGENT, fetch},
-    edge::jwks::KeySet,
-    ledger::Millis,
+    common::jwks::KeySet,
     edge::shared::Shared,
 };
 

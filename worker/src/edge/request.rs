@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use js_sys::{Uint8Array, futures::JsFuture};
-use omise_linked_accounts::{Json, Reason, ValidationError};
+use omise_linked_accounts::{Json, Reason};
 use wasm_bindgen::JsCast;
+use web_sys::AbortSignal;
 
-use crate::{answer::Failure, platform};
+use crate::common::{answer::Failure, platform};
 
 /// A request as it came.
 pub(crate) struct Request {
@@ -59,13 +60,19 @@ impl Request {
         Duration::from_secs(self.header("Prefer").map_or(0, |text| wait_seconds(&text)))
     }
 
-    /// The JSON body.
-    pub(crate) async fn json(&self) -> Result<Json, Failure> {
+    /// The body, said to be JSON.
+    pub(crate) async fn json_text(&self) -> Result<String, Failure> {
         if !self.header("Content-Type").is_some_and(|text| is_json(&text)) {
             return Err(Reason::UnsupportedMediaType.into());
         }
         let body = self.bytes(Json::MAX_LEN).await?;
-        Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))
+        // JSON is UTF-8 (RFC 8259 §8.1)
+        String::from_utf8(body).map_err(|_| Failure::new(Reason::MalformedJson).with_log("not UTF-8"))
+    }
+
+    /// Ends when the client hangs up.
+    pub(crate) fn signal(&self) -> Option<AbortSignal> {
+        Some(self.raw.signal())
     }
 
     /// The body, of at most `cap` bytes.
@@ -81,13 +88,9 @@ pub(crate) fn is_idempotency_key(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// A query that is not as it should be.
-pub(crate) fn invalid(error: ValidationError) -> Failure {
-    Failure::new(Reason::InvalidRequest).with_issues(error.into_issues())
-}
-
-/// The longest that an answer is held, in seconds: browsers and proxies give up after thirty or more.
-const MAX_WAIT: u64 = 25;
+/// The longest that an answer is held, in seconds: browsers and proxies give up after thirty or more, and an object that is asked to
+/// has answered before the edge gives it up.
+const MAX_WAIT: u64 = 24;
 
 fn wait_seconds(prefer: &str) -> u64 {
     let mut waits = prefer.split([',', ';']).filter_map(|preference| {
@@ -133,13 +136,13 @@ mod tests {
     #[test]
     fn waits() {
         for (text, expected) in [
-            ("wait=25", 25),
+            ("wait=25", 24),
             ("WAIT = 5", 5),
             ("wait=\"7\"", 7),
             ("respond-async, wait=10; x=y", 10),
             ("wait=10, wait=20", 10),
-            ("wait=26", 25),
-            ("wait=99999999999999999999999", 25),
+            ("wait=24", 24),
+            ("wait=99999999999999999999999", 24),
             ("wait=0", 0),
             ("wait=-1", 0),
             ("wait=", 0),

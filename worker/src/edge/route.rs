@@ -82,7 +82,31 @@ pub(crate) enum Route {
     Preflight,
 }
 
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Anyone,
+    /// By the signature of a webhook.
+    Omise,
+    /// Whoever has a session, for themselves.
+    Customer,
+    /// A customer for their own accounts, an operator for all.
+    Either,
+    Operator,
+}
+
 impl Route {
+    /// Who may call it.
+    pub(crate) const fn who(&self) -> Who {
+        match self {
+            Self::Banks | Self::Health | Self::Ready | Self::OpenApi | Self::Preflight => Who::Anyone,
+            Self::Webhook => Who::Omise,
+            Self::Create | Self::Confirm => Who::Customer,
+            Self::List | Self::Search | Self::Retrieve(_) | Self::Delete(_) => Who::Either,
+            Self::Audit => Who::Operator,
+        }
+    }
+
     /// The route's name in the log: never an id.
     pub(crate) const fn name(&self) -> &'static str {
         match self {

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::{
     common::answer::Failure,
-    edge::jwks::{Algorithm, KeySet},
-    remote_jwks,
+    common::jwks::{Algorithm, KeySet},
+    edge::remote_jwks,
     common::settings::{Secret, SessionKeys, SessionSettings},
 };
 

@@ -10,7 +10,7 @@ use std::{
 
 use worker::Delay;
 
-use crate::{context, ledger::Millis};
+use crate::common::context::{self, Millis};
 
 /// How long a claim holds others back. Whoever made it may have been cancelled, and then nothing of ours runs to say so.
 const CLAIM: Millis = 2_000;
@@ -97,19 +97,6 @@ impl<T: Clone> Shared<T> {
                 }
             }
         }
-    }
-
-    /// The last reading of `key` if `fresh` says so; it is not waited for another.
-    pub(crate) fn last(&self, key: &str, fresh: impl Fn(Millis, &T) -> bool) -> Option<T> {
-        let mut state = self.lock();
-        let (began_at, value) = state.entry(key)?.done.as_ref()?;
-        fresh(*began_at, value).then(|| value.clone())
-    }
-
-    /// Forgets what was read of `key`, or is being read, unless `keep` says that what was read may stay: more is known by now.
-    pub(crate) fn forget(&self, key: &str, keep: impl Fn(&T) -> bool) {
-        let stays = |entry: &Entry<T>| entry.done.as_ref().is_some_and(|(_, value)| keep(value));
-        self.lock().entries.retain(|entry| entry.key != key || stays(entry));
     }
 
     /// `patient`: whoever has waited long enough reads beside another, so that a reading that hangs holds nobody up in turn.

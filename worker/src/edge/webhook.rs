@@ -1,43 +1,35 @@
 //! `POST /webhooks/omise`.
 //!
 //! 1. Verify the raw bytes.
-//! 2. Read the event. One that was dealt with before, or that is about nothing of ours, is answered 200 and nothing more.
-//! 3. Read the account again from Omise: the event is a hint, never the truth.
-//! 4. Record the reading and the event's id in one transaction. Where any of it fails the answer is 5xx and the event is not
-//!    remembered, so that it is sent again.
+//! 2. Read the event, and find the customer by the stamp of the account that it is about. Where the event shows none, the account is read.
+//!    One that is about nothing of ours is answered 200 and nothing more.
+//! 3. The customer's object takes it.
 
 use omise_linked_accounts::{
-    Reason,
+    LinkedAccount, LinkedAccountId, Reason,
     webhook::{Event, MAX_EVENT, SIGNATURE_HEADER, TIMESTAMP_HEADER, VerifyError, verify},
 };
-use serde::Serialize;
 
-use crate::{
-    common::answer::{Failure, Success},
-    common::context::Context,
-    ledger::timestamp,
-    edge::request::Request,
-    retrieve,
+use super::{objects::Edge, operator::stamp, request::Request};
+use crate::common::{
+    answer::{Answer, Failure, Success, WebhookOutcome},
+    call::Ask,
+    context::{now, timestamp},
+    stamp::Stamp,
+    upstream,
 };
 
 /// The longest id of an event that is remembered, in bytes; Omise's have 24.
 const MAX_ID: usize = 64;
 
-#[derive(Serialize)]
-struct Webhook {
-    object: &'static str,
-    /// What came of it.
-    outcome: &'static str,
-}
-
 /// Takes an event.
-pub(crate) async fn handle(context: &Context, req: &Request) -> Result<Success, Failure> {
+pub(super) async fn handle(edge: &Edge, req: &Request) -> Result<Answer, Failure> {
     // 1
     let header = |name| req.header(name).unwrap_or_default();
     let (signature, signed_at) = (header(SIGNATURE_HEADER), header(TIMESTAMP_HEADER));
     let body = req.bytes(MAX_EVENT).await?;
-    let now = timestamp(context.now())?;
-    verify(&context.settings.webhook_secrets, &signature, &signed_at, &body, now).map_err(|error| match error {
+    let now = timestamp(now())?;
+    verify(&edge.context.settings.webhook_secrets, &signature, &signed_at, &body, now).map_err(|error| match error {
         VerifyError::TooLarge => Failure::new(Reason::BodyTooLarge),
         _ => Failure::new(Reason::Unauthenticated).with_log(error.to_string()),
     })?;
@@ -47,39 +39,35 @@ pub(crate) async fn handle(context: &Context, req: &Request) -> Result<Success, 
     if event.id.is_empty() || event.id.len() > MAX_ID {
         return Err(Failure::new(Reason::MalformedJson).with_log("the event's id"));
     }
-    if context.ledger.has_seen(&event.id).await? {
-        return Ok(outcome("seen"));
-    }
-    let id = event.linked_account_id().filter(|id| id.mode() == context.settings.secret_key.mode());
-    let link = match &id {
-        Some(id) => context.ledger.find(id).await?,
+    let id = event.linked_account_id().filter(|id| id.mode() == edge.context.settings.secret_key.mode());
+    let stamp = match &id {
+        Some(id) => customer(edge, &event, id).await?,
         None => None,
     };
-    let (Some(id), Some(link)) = (id, link) else {
-        context.trace.note(&format!("webhook {} is about nothing of ours", event.key.as_str()));
-        context.ledger.remember(&event.id, None, "ignored", context.now()).await?;
-        return Ok(outcome("ignored"));
+    let (Some(id), Some(stamp)) = (id, stamp) else {
+        edge.context.trace.note(&format!("webhook {} is about nothing of ours", event.key.as_str()));
+        let ignored = Success::json(&WebhookOutcome::new("ignored"));
+        return Ok(Answer::of(Ok(ignored), &edge.context.trace.request_id));
     };
 
     // 3
-    let (read_at, account) = match retrieve::ask(context, &id).await {
-        Ok(reading) => reading,
-        // the sender is to come again, whatever a customer would have been told
-        Err(failure) if failure.reason.http_status() < Some(500) => {
-            return Err(Failure::new(Reason::UpstreamUnreadable).with_log(failure.into_log()));
-        }
-        Err(failure) => return Err(failure),
-    };
-
-    // 4
-    let changed = account.status != link.status;
-    if changed && retrieve::take(context, &link, &account, read_at, "webhook", Some(&event.id)).await? {
-        return Ok(outcome("updated"));
-    }
-    context.ledger.remember(&event.id, Some(id.as_str()), "unchanged", context.now()).await?;
-    Ok(outcome("unchanged"))
+    let ask = Ask::Webhook { event: event.id, id: id.to_string(), attempt: stamp.attempt_id() };
+    edge.system(stamp.object, None, &ask).await
 }
 
-fn outcome(outcome: &'static str) -> Success {
-    Success::json(&Webhook { object: "webhook", outcome })
+/// Whose account it is: by the event's own object, else by the account as Omise has it.
+async fn customer(edge: &Edge, event: &Event, id: &LinkedAccountId) -> Result<Option<Stamp>, Failure> {
+    let shown = serde_json::from_str::<LinkedAccount>(event.data()).ok();
+    if let Some(stamp) = shown.and_then(|account| stamp(edge, &account)) {
+        return Ok(Some(stamp));
+    }
+    match upstream::read(&edge.context, id).await {
+        Ok((_, account)) => Ok(stamp(edge, &account)),
+        Err(failure) if failure.reason == Reason::NotFound => Ok(None),
+        // the sender is to come again
+        Err(failure) if failure.is_refusal() => {
+            Err(Failure::new(Reason::UpstreamUnreadable).with_log(failure.into_log()))
+        }
+        Err(failure) => Err(failure),
+    }
 }

@@ -25,7 +25,7 @@ export interface Env {
   SESSION_ISSUER: string;
   SESSION_AUDIENCE: string;
   SESSION_SECRET: string;
-  FINGERPRINT_KEY: string;
+  LEDGER_KEY: string;
   DB: D1Database;
   READS_BY_SUBJECT: RateLimit;
   CREATES_BY_SUBJECT: RateLimit;

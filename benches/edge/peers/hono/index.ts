@@ -213,7 +213,7 @@ async function sha256(text: string): Promise<string> {
 async function fingerprintOf(wanted: Create): Promise<string> {
   const encoder = new TextEncoder();
   const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("raw", encoder.encode(env.FINGERPRINT_KEY), algorithm, false, [
+  const key = await crypto.subtle.importKey("raw", encoder.encode(env.LEDGER_KEY), algorithm, false, [
     "sign",
   ]);
   const signature = await crypto.subtle.sign("HMAC", key, encoder.encode(JSON.stringify(wanted)));

@@ -8,7 +8,7 @@ import type { Create } from "./schema.ts";
 const DEADLINE_MS = 15_000;
 const RESERVED = "linked_accounts_";
 /** The metadata that names the attempt which made an account. */
-const STAMP = "linked_accounts_attempt";
+const STAMP = "linked_accounts_stamp";
 const REGISTRATION_ORIGINS = listed(env.REGISTRATION_ORIGINS);
 const AUTHORIZATION = `Basic ${btoa(`${env.OMISE_SECRET_KEY}:`)}`;
 

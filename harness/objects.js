@@ -1,0 +1,34 @@
+// The Worker as it is shipped, whose objects let the tests look into them.
+
+import { AuditLog as Log, Customer as Of, default as worker } from "./entry.js";
+
+/**
+ * @template {new (...args: any[]) => import("cloudflare:workers").DurableObject} Class
+ * @param {Class} Class
+ */
+const open = (Class) =>
+  class extends Class {
+    /**
+     * @param {string} statement
+     * @param {unknown[]} values
+     */
+    sql(statement, ...values) {
+      return this.ctx.storage.sql.exec(statement, ...values).toArray();
+    }
+
+    async runAlarm() {
+      await this.alarm?.();
+    }
+
+    alarmAt() {
+      return this.ctx.storage.getAlarm();
+    }
+
+    reset() {
+      this.ctx.abort("reset by a test");
+    }
+  };
+
+export class Customer extends open(Of) {}
+export class AuditLog extends open(Log) {}
+export default worker;

@@ -1,0 +1,173 @@
+// The Durable Object of one customer: one-line methods around the core in Rust (src/customer/), and what must not outlive the object or be
+// shared with another: who waits for news, and the readings under way.
+
+import { DurableObject } from "cloudflare:workers";
+import { Lost, log, run } from "./rescue.js";
+
+/**
+ * @typedef {object} Call What a step needs of a call, and what it has spent so far.
+ * @property {string} [subject]
+ * @property {string} [operator]
+ * @property {string} requestId
+ * @property {string} text
+ * @property {number} askedAt
+ * @property {number} upstreamCalls
+ * @property {number} upstreamMs
+ * @property {string} notes
+ */
+
+/**
+ * @typedef {object} Reading The last reading of an account.
+ * @property {number} beganAt
+ * @property {number} endedAt
+ * @property {string} [failure]
+ */
+
+/** What one object remembers between two steps. */
+class Memory {
+  hasTables = false;
+  /** @type {number | undefined} */
+  alarm;
+  /** Which attempt each call works on. @type {Map<Call, string>} */
+  #attempts = new Map();
+  /** @type {Map<string, Reading>} */
+  #readings = new Map();
+  #news = Promise.withResolvers();
+
+  /** @param {DurableObjectStorage} storage */
+  constructor(storage) {
+    this.storage = storage;
+  }
+
+  /**
+   * @param {Call} call
+   * @param {string} attempt
+   */
+  begin(call, attempt) {
+    this.#attempts.set(call, attempt);
+  }
+
+  /** @param {string} attempt */
+  isInFlight(attempt) {
+    return this.#attempts.values().some((each) => each === attempt);
+  }
+
+  /** @param {Call} call */
+  end(call) {
+    this.#attempts.delete(call);
+  }
+
+  /** @param {string} id */
+  reading(id) {
+    return this.#readings.get(id);
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} beganAt
+   * @param {number} endedAt
+   * @param {string} [failure]
+   */
+  remember(id, beganAt, endedAt, failure) {
+    this.#readings.set(id, { beganAt, endedAt, ...(failure !== undefined && { failure }) });
+  }
+
+  wake() {
+    this.#news.resolve(undefined);
+    this.#news = Promise.withResolvers();
+  }
+
+  /** Ends when there is news. */
+  get news() {
+    return this.#news.promise;
+  }
+}
+
+/** @extends {DurableObject<Env>} */
+export class Customer extends DurableObject {
+  #memory = new Memory(this.ctx.storage);
+  /** The readings under way, by account: one for all who wait. @type {Map<string, Promise<void>>} */
+  #reading = new Map();
+
+  /**
+   * The customer calls.
+   * @param {string} subject
+   * @param {string} requestId
+   * @param {string} text
+   */
+  ask(subject, requestId, text) {
+    return this.#answer({ ...called(requestId, text), subject });
+  }
+
+  /**
+   * An operator calls, or Omise does.
+   * @param {string | undefined} operator
+   * @param {string} requestId
+   * @param {string} text
+   */
+  system(operator, requestId, text) {
+    return this.#answer({ ...called(requestId, text), ...(operator !== undefined && { operator }) });
+  }
+
+  /** @override */
+  async alarm() {
+    const call = called(crypto.randomUUID().replaceAll("-", ""), "");
+    await run((rust) => rust.customerAlarm(this.#memory, this.env, call));
+  }
+
+  /** @param {Call} call */
+  async #answer(call) {
+    try {
+      for (;;) {
+        const step = await run((rust) => rust.customerStep(this.#memory, this.env, call));
+        if (step.answer) return step.answer;
+        if (step.read) await within(step.ms, this.#read(step.read, call));
+        else await within(step.ms, this.#memory.news);
+      }
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      log({ request_id: call.requestId, part: "customer" }, error.message, call.askedAt);
+      return { lost: true };
+    } finally {
+      this.#memory.end(call);
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {Call} call
+   */
+  #read(id, call) {
+    const underWay = this.#reading.get(id);
+    if (underWay) return underWay;
+    const reading = run((rust) => rust.customerRead(this.#memory, this.env, call, id)).finally(() =>
+      this.#reading.delete(id),
+    );
+    this.#reading.set(id, reading);
+    return reading;
+  }
+}
+
+/**
+ * Until the promise ends, or for so long.
+ * @param {number} ms
+ * @param {Promise<unknown>} promise
+ */
+async function within(ms, promise) {
+  const { promise: over, resolve } = Promise.withResolvers();
+  const timer = setTimeout(resolve, ms);
+  try {
+    await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * @param {string} requestId
+ * @param {string} text
+ * @returns {Call}
+ */
+function called(requestId, text) {
+  return { requestId, text, askedAt: Date.now(), upstreamCalls: 0, upstreamMs: 0, notes: "" };
+}
