@@ -73,8 +73,10 @@ impl Tables {
     }
 
     /// Runs a statement that gives no rows, or several that take no values.
+    ///
+    /// Rows are read to the end all the same: a statement that is not ended keeps the object from committing anything.
     pub(crate) fn run(&self, sql: Sql, values: &[JsValue]) -> Stored<()> {
-        self.sql.exec(sql.0, values.iter().collect::<Array>()).map(drop).map_err(broken)
+        self.rows(sql, values).map(drop)
     }
 
     /// Does `work` within a transaction: as a whole, or, where it fails or dies, not at all.

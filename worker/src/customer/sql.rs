@@ -103,8 +103,7 @@ statements! {
     DELETING = "UPDATE links SET deleting = ?2, due_at = ?3 WHERE id = ?1";
     /// Only its own intent's outcome is known: another may have begun meanwhile.
     DELETED = "UPDATE links SET deleting = NULL, due_at = ?3 WHERE id = ?1 AND deleting = ?2";
-    CONFIRM = "UPDATE links SET confirmed_at = ?2
-               WHERE link_state_hash = ?1 AND confirmed_at IS NULL AND status <> 'deleted' RETURNING id";
+    CONFIRM = "UPDATE links SET confirmed_at = ?2 WHERE link_state_hash = ?1";
     CONFIRMED = concat!("SELECT ", seen!(), " FROM links WHERE link_state_hash = ?1");
 
     LIST_OLDEST_FIRST = page!(listed, "ASC", "LIMIT ?5 OFFSET ?6");
