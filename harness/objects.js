@@ -3,6 +3,18 @@
 import { AuditLog as Log, Customer as Of, default as worker } from "./entry.js";
 
 /**
+ * What came of work: Miniflare hands over no error.
+ * @param {() => unknown} work
+ */
+async function attempt(work) {
+  try {
+    return { done: await work() };
+  } catch (error) {
+    return { failed: String(error) };
+  }
+}
+
+/**
  * @template {new (...args: any[]) => import("cloudflare:workers").DurableObject} Class
  * @param {Class} Class
  */
@@ -13,11 +25,11 @@ const open = (Class) =>
      * @param {unknown[]} values
      */
     sql(statement, ...values) {
-      return this.ctx.storage.sql.exec(statement, ...values).toArray();
+      return attempt(() => this.ctx.storage.sql.exec(statement, ...values).toArray());
     }
 
-    async runAlarm() {
-      await this.alarm?.();
+    runAlarm() {
+      return attempt(() => this.alarm?.());
     }
 
     alarmAt() {

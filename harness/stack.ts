@@ -295,13 +295,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const object = (binding: string, name: string): DurableObject => {
     const stub = async () => {
       const namespace = await mf.getDurableObjectNamespace(binding);
-      return namespace.get(namespace.idFromName(name)) as unknown as DurableObject;
+      return namespace.get(namespace.idFromName(name)) as unknown as Record<
+        string,
+        (...values: unknown[]) => Promise<unknown>
+      >;
+    };
+    const attempt = async <Done>(method: string, ...values: unknown[]): Promise<Done> => {
+      const { done, failed } = (await (await stub())[method]?.(...values)) as { done: Done; failed?: string };
+      if (failed !== undefined) throw new Error(failed);
+      return done;
     };
     return {
-      sql: async (statement, ...values) => (await stub()).sql(statement, ...values),
-      runAlarm: async () => (await stub()).runAlarm(),
-      alarmAt: async () => (await stub()).alarmAt(),
-      reset: async () => (await stub()).reset().catch(() => {}),
+      sql: (statement, ...values) => attempt("sql", statement, ...values),
+      runAlarm: () => attempt("runAlarm"),
+      alarmAt: async () => (await (await stub()).alarmAt?.()) as number | null,
+      // It ends the call too.
+      reset: async () => void (await (await stub()).reset?.().catch(() => {})),
     };
   };
   return {

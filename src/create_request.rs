@@ -59,7 +59,8 @@ pub struct CreateRequest {
 impl CreateRequest {
     /// The most characters that a customer's metadata may have: what is left of [`Metadata::MAX_CHARS`] beside the Worker's
     /// stamp, `,"linked_accounts_stamp":"<102 characters>"`.
-    pub const MAX_METADATA_CHARS: usize = Metadata::MAX_CHARS - (1 + 2 + Metadata::STAMP.len() + 1 + 2 + Metadata::STAMP_CHARS);
+    pub const MAX_METADATA_CHARS: usize =
+        Metadata::MAX_CHARS - (1 + 2 + Metadata::STAMP.len() + 1 + 2 + Metadata::STAMP_CHARS);
 
     /// Reads a request: an object with `type`, `return_uri` and, optionally, `citizen_id`, `metadata` and
     /// `replace_pending`. An optional field may be null, which is as if it were absent.
@@ -377,7 +378,7 @@ mod tests {
         let request = CreateRequest::validate(Json::parse(json.as_bytes()).unwrap(), &policy()).unwrap();
         let mut metadata = request.params.metadata;
         assert_eq!(metadata.json_chars(), CreateRequest::MAX_METADATA_CHARS);
-        metadata.insert(Metadata::STAMP, Scalar::from("A".repeat(22).as_str())).unwrap();
+        metadata.insert(Metadata::STAMP, Scalar::from("A".repeat(Metadata::STAMP_CHARS).as_str())).unwrap();
         assert_eq!(metadata.json_chars(), Metadata::MAX_CHARS);
     }
 

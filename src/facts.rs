@@ -7,7 +7,8 @@ use std::{fs, path::Path, thread_local};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    CreateRequest, ErrorCode, IssueCode, Json, LinkedAccountId, ListRequest, Reason, ReturnUri, ValidationError,
+    AuditRequest, CreateRequest, ErrorCode, IssueCode, Json, LinkedAccountId, ListRequest, Reason, ReturnUri,
+    ValidationError,
     list::ListParams,
     message::{self, Locale},
     search::{self, SearchParams},

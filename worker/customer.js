@@ -112,7 +112,13 @@ export class Customer extends DurableObject {
   /** @override */
   async alarm() {
     const call = called(crypto.randomUUID().replaceAll("-", ""), "");
-    await run((rust) => rust.customerAlarm(this.#memory, this.env, call));
+    try {
+      await run((rust) => rust.customerAlarm(this.#memory, this.env, call));
+    } catch (error) {
+      log({ request_id: call.requestId, part: "customer", route: "alarm" }, String(error), call.askedAt);
+      // The runtime tries again.
+      throw error;
+    }
   }
 
   /** @param {Call} call */

@@ -101,13 +101,13 @@ function entries(headers) {
  * @param {string} requestId
  * @param {string} text
  * @param {number} ms
- * @param {AbortSignal | undefined} signal
+ * @param {AbortSignal} signal
  */
 export async function callCustomer(env, name, locationHint, subject, operator, requestId, text, ms, signal) {
   const { promise: over, resolve } = Promise.withResolvers();
   const gone = () => resolve(undefined);
   const timer = setTimeout(gone, ms);
-  signal?.addEventListener("abort", gone);
+  signal.addEventListener("abort", gone);
   try {
     const stub = env.CUSTOMER.get(env.CUSTOMER.idFromName(name), { locationHint });
     const answer =
@@ -115,7 +115,7 @@ export async function callCustomer(env, name, locationHint, subject, operator, r
     return await Promise.race([answer, over]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", gone);
+    signal.removeEventListener("abort", gone);
   }
 }
 

@@ -1,4 +1,4 @@
-// The WebAssembly instance dies under its requests: each is answered, nobody's account is lost, and the Worker goes on.
+// The WebAssembly instance dies under its requests: each is answered, no account is lost, and the Worker goes on, with its objects.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { BUILT, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { BUILT, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
 import { facts } from "../support/facts.ts";
@@ -14,16 +14,19 @@ import { facts } from "../support/facts.ts";
 const omise = new FakeOmise();
 const secrets = randomSecrets();
 const lines: string[] = [];
-let worker: Running;
+let worker: RunningWorker;
 let omiseUrl: string;
 let me: Customer;
 /** An account of mine. */
 let id: string;
+/** A customer who has just read a pending account: one who asks again waits for news. */
+let held: Customer;
+let heldId: string;
 
 before(async () => {
   omiseUrl = await omise.start();
-  // Far longer than any test: whoever waits for the deadline hangs.
-  const bindings = { UPSTREAM_DEADLINE_MS: "60000" };
+  // Longer than any test: what waits for the deadline hangs.
+  const bindings = { UPSTREAM_DEADLINE_MS: "20000" };
   const log = (line: string) => lines.push(line);
   worker = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, fault: true, bindings, log });
 });
@@ -35,6 +38,9 @@ beforeEach(async () => {
   me = customer();
   omise.answer = works;
   id = (await me.create()).body.id;
+  held = customer();
+  heldId = (await held.create()).body.id;
+  await held.get(heldId);
   omise.requests.length = 0;
   lines.length = 0;
 });
@@ -44,7 +50,7 @@ const MAX_MEMORY = 64 * 1024 * 1024;
 
 /** What kills, and how the log tells of it. */
 const WAYS: [string, RegExp][] = [
-  ["panic", /^panicked at worker\/src\/fault\.rs:\d+:\d+$/],
+  ["panic", /^panicked at worker\/src\/common\/fault\.rs:\d+:\d+$/],
   ["unreachable", /^RuntimeError: unreachable at /],
   ["out-of-memory", /^RuntimeError: unreachable at /],
   ["stack-overflow", /^RangeError at /],
@@ -57,6 +63,12 @@ const customer = () => new Customer(worker.url, sessionOf(worker, secrets), { su
 const health = () => me.fetch("GET", "/health");
 const fault = (way: string, path = "/health") =>
   me.fetch("GET", path, { headers: { "X-Fault": way, Origin: STOREFRONT } });
+
+const faultyCreate = (who: Customer, key: string, way: string) =>
+  who.fetch("POST", "/linked_accounts", {
+    body: JSON.stringify({ type: "direct_debit_kbank", return_uri: `${STOREFRONT}/return` }),
+    headers: { "Content-Type": "application/json", "Idempotency-Key": key, "X-Fault": way },
+  });
 
 const works: FakeOmise["answer"] = (request, response, form) => {
   const known = request.method === "GET" && /lnac_\w+/.exec(request.url ?? "")?.[0];
@@ -104,7 +116,8 @@ async function assertLogged(route: string, detail: RegExp, requestId?: string): 
   const [line, ...more] = lines.filter(named);
   assert.deepEqual(more, []);
   const { ms, request_id, ...rest } = JSON.parse(line ?? "");
-  assert.deepEqual({ ...rest, detail: "" }, { route, status: 500, reason: "internal", detail: "" });
+  const part = route === "alarm" ? "customer" : "edge";
+  assert.deepEqual({ ...rest, detail: "" }, { part, route, status: 500, reason: "internal", detail: "" });
   assert.match(rest.detail, detail);
   assert.ok(rest.detail.length <= 200 && Number.isInteger(ms) && /^[0-9a-f]{32}$/.test(request_id));
 }
@@ -113,20 +126,18 @@ async function assertLogged(route: string, detail: RegExp, requestId?: string): 
 async function assertAttempt(who: Customer, key: string): Promise<void> {
   const posts = () => omise.requests.filter(({ method }) => method === "POST").length;
   assert.equal(posts(), 1);
-  const db = await worker.db();
-  const sql = "SELECT state, link, open FROM attempts WHERE owner = ? AND idempotency_key = ?";
-  const row = () => db.prepare(sql).bind(who.claims.sub, key).first();
-  assert.deepEqual(await row(), { state: "in_flight", link: null, open: 1 });
-  assertError(await who.create({}, key), 409, "attempt_in_flight");
-  await db
-    .prepare("UPDATE attempts SET created_at = created_at - 3600000 WHERE idempotency_key = ?")
-    .bind(key)
-    .run();
+  const object = worker.customer(String(who.claims.sub));
+  const row = async () => {
+    const sql = "SELECT state, link, current FROM attempts WHERE idempotency_key = ?";
+    return { ...(await object.sql(sql, key))[0] };
+  };
+  assert.deepEqual(await row(), { state: "asked", link: null, current: 1 });
   omise.answer = works;
-  const answer = await who.create({}, key);
-  assert.ok(["outcome_unknown", "attempt_abandoned"].includes(answer.body.reason), answer.body.reason);
+  assertError(await who.create({}, key), 502, "outcome_unknown");
+  await object.sql("UPDATE attempts SET created_at = created_at - 3600000");
+  assertError(await who.create({}, key), 409, "attempt_abandoned");
   assert.equal(posts(), 1);
-  assert.notEqual(await row(), null);
+  assert.deepEqual(await row(), { state: "abandoned", link: null, current: 0 });
 }
 
 for (const [way, detail] of WAYS) {
@@ -135,6 +146,8 @@ for (const [way, detail] of WAYS) {
     const [other, key] = [customer(), randomUUID()];
     const read = me.get(id);
     const create = other.create({}, key);
+    // a third object, in which nothing is asked: it waits for news
+    const waits = held.fetch("GET", `/linked_accounts/${heldId}`, { headers: { Prefer: "wait=20" } });
     await until(() => omise.requests.length === 2);
 
     const answer = await fault(way);
@@ -145,23 +158,34 @@ for (const [way, detail] of WAYS) {
     assert.equal((await health()).status, 200);
     await assertLost(await read, detail);
     await assertLost(await create, detail);
+    await assertLost(await waits, detail);
 
     await assertAttempt(other, key);
     assert.equal((await me.get(id)).status, 200);
     assert.ok(!lines.join("\n").includes("1101700230708"), "what the panic quotes stays out of the log");
   });
 
+  test(`${way} in an object, before it does anything`, async () => {
+    const read = me.fetch("GET", `/linked_accounts/${id}`, { headers: { "X-Fault": `${way}-in-object` } });
+    await assertLost(await read, detail);
+    assert.equal((await me.get(id)).status, 200);
+  });
+
+  test(`${way} between two writes of a create: neither is there, and Omise is not asked`, async () => {
+    const other = customer();
+    const key = randomUUID();
+    // What is thrown goes through the runtime's own frames, and may be another error then.
+    await assertLost(await faultyCreate(other, key, `${way}-in-transaction`), /^(panicked|\w*Error)\b/);
+    assert.equal(omise.requests.length, 0);
+    const object = worker.customer(String(other.claims.sub));
+    await assert.rejects(object.sql("SELECT * FROM attempts"), /no such table/);
+    assert.equal((await other.create({}, key)).status, 200);
+  });
+
   test(`${way} once Omise was asked to create`, async () => {
     const key = randomUUID();
     const other = customer();
-    const answer = await other.fetch("POST", "/linked_accounts", {
-      body: JSON.stringify({ type: "direct_debit_kbank", return_uri: `${STOREFRONT}/return` }),
-      headers: {
-        "Content-Type": "application/json",
-        "Idempotency-Key": key,
-        "X-Fault": `${way}-after-upstream`,
-      },
-    });
+    const answer = await faultyCreate(other, key, `${way}-after-upstream`);
     await assertLost(answer, detail);
     await assertAttempt(other, key);
   });
@@ -242,15 +266,14 @@ test("other origins are not let in by a fault", async () => {
   assert.equal(answer.headers.get("Access-Control-Allow-Origin"), null);
 });
 
-test("a run of the cron that dies counts as failed, and is logged", async () => {
-  // what the tests before have left in doubt, a run would look for
-  await (await worker.db()).prepare("DELETE FROM attempts").run();
-  assert.equal(await worker.scheduled("nothing"), "ok");
+test("an alarm that dies is logged, and so are the calls that it took with it", async () => {
+  const doomed = new Customer(worker.url, sessionOf(worker, secrets), { sub: `alarm dies by panic: ${randomUUID()}` });
+  assert.equal((await doomed.create()).status, 200);
   hold();
   const read = me.get(id);
-  await until(() => omise.requests.length === 1);
-  assert.equal(await worker.scheduled("panic"), "exception");
-  await assertLogged("scheduled", /^panicked at /);
+  await until(() => omise.requests.some(({ path }) => path.endsWith(id)));
+  await assert.rejects(worker.customer(String(doomed.claims.sub)).runAlarm(), /panicked at /);
+  await assertLogged("alarm", /panicked at /);
   await assertLost(await read, /^panicked at /);
   assert.equal((await health()).status, 200);
   assert.equal(lines.filter((line) => line.includes("Reinitializing")).length, 1);

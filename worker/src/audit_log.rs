@@ -53,6 +53,7 @@ statements! {
 
 /// Adds entries, a JSON array of them; says why it could not.
 #[wasm_bindgen(js_name = auditAppend)]
+#[allow(clippy::needless_pass_by_value)] // as JavaScript hands it over
 pub fn append(
     storage: Storage,
     customer: &str,

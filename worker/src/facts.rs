@@ -42,7 +42,7 @@ fn tables(schema: Sql, all: &[(&str, Sql)]) -> Value {
 /// Each path with the methods that it takes.
 fn routes() -> Vec<Value> {
     const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
-    edge::edge::templates()
+    edge::templates()
         .map(|template| {
             let taken = |method: &&str| Route::find(method, template).is_ok();
             json!({ "path": template, "methods": METHODS.into_iter().filter(taken).collect::<Vec<_>>() })

@@ -176,7 +176,7 @@ pub(crate) struct AuditPage {
 
 impl AuditPage {
     /// Of entries in JSON.
-    pub(crate) fn new(entries: &[String], limit: u32, cursor: Option<String>) -> Result<Success, Failure> {
+    pub(crate) fn of(entries: &[String], limit: u32, cursor: Option<String>) -> Result<Success, Failure> {
         let data: Result<_, _> = entries.iter().map(|entry| RawValue::from_string(entry.clone())).collect();
         let data = data.map_err(|_| Failure::new(Reason::Internal).with_log("ledger: the audit cannot be read"))?;
         Ok(Success::json(&Self { object: "list", data, limit, cursor, location: "/audit" }))

@@ -22,6 +22,12 @@ pub(crate) fn now() -> Millis {
     js_sys::Date::now() as Millis
 }
 
+/// A time of JavaScript's.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole milliseconds, and long after 1970
+pub(crate) fn whole(at: f64) -> Millis {
+    at as Millis
+}
+
 /// Random bytes from WebCrypto.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];

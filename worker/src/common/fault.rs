@@ -70,6 +70,13 @@ pub(crate) fn after_upstream(request_id: &str) {
     at("-after-upstream", request_id);
 }
 
+/// In the alarm of a customer whose subject asks for it: `alarm dies by panic: …`.
+pub(crate) fn in_alarm(subject: &str) {
+    if let Some((way, _)) = subject.strip_prefix("alarm dies by ").and_then(|rest| rest.split_once(':')) {
+        die(way);
+    }
+}
+
 /// Dies, where the request has asked for it.
 fn at(place: &str, request_id: &str) {
     let armed = ARMED.with_borrow_mut(|armed| match armed.get(request_id) {

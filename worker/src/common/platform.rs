@@ -7,14 +7,7 @@ use worker::Env;
 #[wasm_bindgen(module = "/platform.js")]
 extern "C" {
     /// Sends a request; [`Exchanged`], or `undefined` where there is none after `ms` milliseconds.
-    pub(crate) fn exchange(
-        method: &str,
-        url: &str,
-        headers: &str,
-        body: Option<&str>,
-        ms: u32,
-        cap: usize,
-    ) -> Promise;
+    pub(crate) fn exchange(method: &str, url: &str, headers: &str, body: Option<&str>, ms: u32, cap: usize) -> Promise;
 
     /// Reads the body of a `Request`; a `Uint8Array`, or `undefined` where it is longer.
     pub(crate) fn read(message: &web_sys::Request, cap: usize) -> Promise;
@@ -35,7 +28,7 @@ extern "C" {
         request_id: &str,
         text: &str,
         ms: u32,
-        signal: Option<web_sys::AbortSignal>,
+        signal: &web_sys::AbortSignal,
     ) -> Promise;
 
     /// Adds entries to the audit log of a day, of which those that are there already stay once.

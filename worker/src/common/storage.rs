@@ -1,4 +1,4 @@
-//! SQLite of a Durable Object, statement by statement and column by column.
+//! The database of a Durable Object, statement by statement and column by column.
 //!
 //! Statements run at once, and nothing comes between two of one synchronous block: what is asked is still so when it is written.
 
@@ -82,7 +82,9 @@ impl Tables {
     /// Does `work` within a transaction: as a whole, or, where it fails or dies, not at all.
     pub(crate) fn transaction<T>(&self, mut work: impl FnMut() -> Stored<T>) -> Stored<T> {
         let mut outcome = None;
+        let mut has_begun = false;
         let ended = self.storage.transaction(&mut || {
+            has_begun = true;
             let done = work();
             let failed = done.is_err();
             outcome = Some(done);
@@ -90,6 +92,8 @@ impl Tables {
             if failed { Err(JsValue::UNDEFINED) } else { Ok(()) }
         });
         match (outcome, ended) {
+            // thrown through Rust's frames: the instance is not to be trusted any more
+            (None, Err(error)) if has_begun => wasm_bindgen::throw_val(error),
             (Some(Ok(_)) | None, Err(error)) => Err(broken(error)),
             (Some(done), _) => done,
             (None, Ok(_)) => Err(broken(JsValue::UNDEFINED)),

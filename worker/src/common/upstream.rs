@@ -220,4 +220,3 @@ fn is_registration_uri(settings: &Settings, uri: &str) -> bool {
     let secure = uri.starts_with("https://") || settings.secret_key.mode() == Mode::Test;
     plain && secure && settings.registration_origins.iter().any(within)
 }
-

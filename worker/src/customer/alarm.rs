@@ -15,8 +15,7 @@ use super::{Object, delete, over, settle::settle};
 use crate::common::{
     answer::Failure,
     context::{now, random},
-    platform,
-    upstream,
+    platform, upstream,
 };
 
 /// Does what is due.

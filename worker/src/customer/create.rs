@@ -65,7 +65,9 @@ pub(super) async fn handle(object: &Object<'_>, key: &str, body: &str) -> Result
     }
     match begun {
         Begun::Started => ask(object, &new, attempt_id, &wanted).await,
-        Begun::Known(attempt) if attempt.fingerprint != newest && !fingerprints.any(|old| old == attempt.fingerprint) => {
+        Begun::Known(attempt)
+            if attempt.fingerprint != newest && !fingerprints.any(|old| old == attempt.fingerprint) =>
+        {
             Err(Reason::IdempotencyKeyReused.into())
         }
         Begun::Known(attempt) => replay(object, &attempt).await,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::common::{
     answer::{Account, Failure, Shown},
-    context::{Millis, now, random, timestamp},
+    context::{Millis, now, random, timestamp, whole},
     settings::Settings,
     storage::{Row, Sql, Stored, Tables, as_number, corrupt, number, optional},
     trace::Trace,
@@ -151,11 +151,10 @@ impl Ledger {
     pub(crate) fn schedule(&self, not_before: Millis) -> Stored<()> {
         let row = self.tables.first(sql::DUE, &[number(over::DELIVERY), number(over::KEPT)])?;
         let Some(due) = row.map(|row| row.optional_number("at")).transpose()?.flatten() else { return Ok(()) };
-        let (at, now) = (due.max(not_before), as_number(now()));
-        match self.memory.alarm() {
-            Some(set) if set == as_number(at) && set > now => return Ok(()),
+        let (at, now) = (due.max(not_before), now());
+        match self.memory.alarm().map(whole) {
             // what is overdue has failed, and the alarm has chosen when to try again
-            Some(set) if as_number(at) <= now && set > now => return Ok(()),
+            Some(set) if set > now && (set == at || at <= now) => return Ok(()),
             _ => {}
         }
         self.tables.set_alarm(at)?;
@@ -181,7 +180,8 @@ impl Ledger {
 
     fn make_tables(&self) -> Stored<()> {
         let subject = self.subject.as_deref();
-        let subject = subject.ok_or_else(|| Failure::new(Reason::Internal).with_log("a first write without a subject"))?;
+        let subject =
+            subject.ok_or_else(|| Failure::new(Reason::Internal).with_log("a first write without a subject"))?;
         let key = self.settings.ledger_keys.first().ok_or(Reason::Internal)?;
         let pseudonym = key.pseudonyms().chain_update(subject.as_bytes()).finalize().into_bytes();
         let pseudonym = URL_SAFE_NO_PAD.encode(pseudonym.get(..16).unwrap_or_default());
@@ -283,7 +283,13 @@ impl Ledger {
     }
 
     /// Moves an attempt, as attempt.rs says; whether it moved.
-    fn move_attempt(&self, id: &str, event: Event, link: Option<(&str, bool)>, look_at: Option<Millis>) -> Stored<bool> {
+    fn move_attempt(
+        &self,
+        id: &str,
+        event: Event,
+        link: Option<(&str, bool)>,
+        look_at: Option<Millis>,
+    ) -> Stored<bool> {
         let Some(found) = self.attempt(id)? else { return Ok(false) };
         let Some(state) = found.state.after(event) else { return Ok(false) };
         let is_pending = link.is_some_and(|(_, is_pending)| is_pending);
@@ -413,7 +419,8 @@ impl Ledger {
     fn record(&self, account: &Account, read_at: Millis, due: &JsValue) -> Stored<()> {
         let id = JsValue::from(account.id.as_str());
         let status = account.status.as_str().into();
-        self.tables.run(sql::RECORD, &[id.clone(), status, account.json.as_str().into(), number(read_at), due.clone()])?;
+        self.tables
+            .run(sql::RECORD, &[id.clone(), status, account.json.as_str().into(), number(read_at), due.clone()])?;
         if account.status != Status::Pending {
             self.tables.run(sql::SETTLE, &[id])?;
         }
@@ -454,7 +461,8 @@ impl Ledger {
     /// The account was not deleted, which is certain.
     pub(crate) fn not_deleted(&self, intent: &Intent, id: &LinkedAccountId, outcome: &str) -> Stored<()> {
         let link = self.found(id)?;
-        let account = serde_json::from_str::<LinkedAccount>(&link.account.json).map_err(|_| corrupt("links.account"))?;
+        let account =
+            serde_json::from_str::<LinkedAccount>(&link.account.json).map_err(|_| corrupt("links.account"))?;
         let due = pending_until(&account)?;
         self.write(|| self.end(id.as_str(), intent, outcome, due))
     }

@@ -26,7 +26,7 @@ pub(super) fn search(object: &Object<'_>, query: &str) -> Result<Next, Failure> 
 pub(super) fn audit(object: &Object<'_>, before: Option<u64>, limit: u32) -> Result<Next, Failure> {
     let (entries, last) = object.ledger.audited(before, limit)?;
     let more = last.filter(|last| *last > 1).map(|last| last.to_string());
-    Ok(AuditPage::new(&entries, limit, more)?.into())
+    Ok(AuditPage::of(&entries, limit, more)?.into())
 }
 
 /// The edge has looked at it before: a fault of ours.

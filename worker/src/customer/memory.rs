@@ -3,10 +3,7 @@
 
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::common::{
-    platform::Storage,
-    trace::Spent,
-};
+use crate::common::{platform::Storage, trace::Spent};
 
 #[wasm_bindgen]
 extern "C" {

@@ -31,7 +31,7 @@ use worker::Env;
 use crate::common::{
     answer::{Answer, Failure, Success},
     call::Ask,
-    context::{Context, Millis, now, settings},
+    context::{Context, Millis, now, settings, whole},
     panic,
     settings::Settings,
     storage::as_number,
@@ -131,7 +131,11 @@ pub async fn alarm(memory: Memory, env: Env, call: Call) {
     let trace = Rc::new(trace_of(&call));
     memory.set_alarm(None);
     let outcome = match Object::open(&memory, &env, &call, &trace, true) {
-        Ok(object) => alarm::run(&object, &env).await,
+        Ok(object) => {
+            #[cfg(feature = "fault")]
+            crate::common::fault::in_alarm(&object.ledger.kept_subject().unwrap_or_default());
+            alarm::run(&object, &env).await
+        }
         Err(failure) => Err(failure),
     };
     let (reason, detail) = match &outcome {
@@ -144,12 +148,6 @@ pub async fn alarm(memory: Memory, env: Env, call: Call) {
 
 fn trace_of(call: &Call) -> Trace {
     Trace::resume(call.request_id(), whole(call.asked_at()), call)
-}
-
-/// A time of JavaScript's.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole milliseconds, and long after 1970
-fn whole(at: f64) -> Millis {
-    at as Millis
 }
 
 async fn work(memory: &Memory, env: &Env, call: &Call, trace: &Rc<Trace>, ask: Ask) -> Result<Next, Failure> {
@@ -183,9 +181,7 @@ const READING: Millis = 30_000;
 /// What is known of an account's last reading.
 enum Reading {
     /// It is new enough: the ledger has it.
-    Fresh {
-        began_at: Millis,
-    },
+    Fresh { began_at: Millis },
     /// It failed while this call was there.
     Failed(Failure),
     /// There is none that is new enough.
@@ -193,17 +189,10 @@ enum Reading {
 }
 
 impl<'a> Object<'a> {
-    fn open(
-        memory: &'a Memory,
-        env: &Env,
-        call: &'a Call,
-        trace: &Rc<Trace>,
-        is_alarm: bool,
-    ) -> Result<Self, Failure> {
+    fn open(memory: &'a Memory, env: &Env, call: &'a Call, trace: &Rc<Trace>, is_alarm: bool) -> Result<Self, Failure> {
         let settings = settings(env).as_ref();
-        let settings: &'static Settings = settings.map_err(|issues: &Vec<Issue>| {
-            Failure::new(Reason::Misconfigured).with_issues(issues.clone())
-        })?;
+        let settings: &'static Settings =
+            settings.map_err(|issues: &Vec<Issue>| Failure::new(Reason::Misconfigured).with_issues(issues.clone()))?;
         let actor = call.operator().or_else(|| call.subject());
         let ledger = Ledger::open(memory, settings, trace.clone(), call.subject(), actor, is_alarm)?;
         let context = Context { settings, trace: trace.clone() };

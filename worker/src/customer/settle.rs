@@ -10,12 +10,7 @@
 use omise_linked_accounts::{LinkedAccount, LinkedAccountId, Metadata, Order, Reason, Timestamp, list::ListParams};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Object,
-    attempt::State,
-    ledger::Attempt,
-    over,
-};
+use super::{Object, attempt::State, ledger::Attempt, over};
 use crate::common::{
     answer::Failure,
     context::{now, random, timestamp},
@@ -118,11 +113,9 @@ impl Look {
         let kept = attempt.look_from.as_deref().and_then(|text| serde_json::from_str(text).ok());
         Ok(match kept {
             Some(look) => look,
-            None => Self {
-                from: timestamp(attempt.created_at)?.as_unix() - NEAR,
-                offset: 0,
-                limit: ListParams::MAX_LIMIT,
-            },
+            None => {
+                Self { from: timestamp(attempt.created_at)?.as_unix() - NEAR, offset: 0, limit: ListParams::MAX_LIMIT }
+            }
         })
     }
 

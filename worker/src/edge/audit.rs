@@ -86,7 +86,7 @@ async fn all(edge: &Edge, wanted: &AuditRequest) -> Result<Answer, Failure> {
     };
     // the first day of the calendar has none before it
     let cursor = (day > 0).then_some(cursor);
-    Ok(Answer::of(AuditPage::new(&entries, wanted.limit, cursor), &edge.context.trace.request_id))
+    Ok(Answer::of(AuditPage::of(&entries, wanted.limit, cursor), &edge.context.trace.request_id))
 }
 
 /// The name of a day, `2026-11-30`.

@@ -5,8 +5,8 @@
 
 mod audit;
 mod banks;
-mod create;
 mod confirm;
+mod create;
 mod limits;
 mod objects;
 mod operator;
@@ -137,7 +137,8 @@ async fn handle(
             Route::Retrieve(id) | Route::Delete(id) => LinkedAccountId::parse(id).ok().map(|id| id.to_string()),
             _ => None,
         };
-        let refused = Ask::Refused { action: route.name().to_owned(), link, reason: failure.reason.as_str().to_owned() };
+        let refused =
+            Ask::Refused { action: route.name().to_owned(), link, reason: failure.reason.as_str().to_owned() };
         // off the request's path, so that neither its time nor a failure of the object tells the caller anything
         ctx.wait_until(async move { drop(edge.ask(&caller.subject, &refused).await) });
     }

@@ -23,7 +23,7 @@ pub(super) struct Edge {
     pub(super) context: Context,
     pub(super) env: Env,
     /// Whether the client is still there.
-    signal: Option<AbortSignal>,
+    signal: AbortSignal,
 }
 
 /// Who calls an object.
@@ -35,7 +35,7 @@ enum Caller<'a> {
 }
 
 impl Edge {
-    pub(super) const fn new(context: Context, env: Env, signal: Option<AbortSignal>) -> Self {
+    pub(super) const fn new(context: Context, env: Env, signal: AbortSignal) -> Self {
         Self { context, env, signal }
     }
 
@@ -60,9 +60,8 @@ impl Edge {
         };
         let (hint, id) = (settings.location_hint, trace.request_id.as_str());
         let began = now();
-        let signal = self.signal.clone();
-        let called = platform::call_customer(&self.env, &name, hint, subject, operator, id, &text, LIMIT, signal);
-        let outcome = JsFuture::from(called).await;
+        let answer = platform::call_customer(&self.env, &name, hint, subject, operator, id, &text, LIMIT, &self.signal);
+        let outcome = JsFuture::from(answer).await;
         let took = now() - began;
         let answered = match outcome {
             Ok(answered) if answered.is_undefined() => return Err(unanswered(ask, "the object took too long")),

@@ -25,7 +25,7 @@ pub(super) async fn retrieve(edge: &Edge, caller: &Caller, id: &str, wait: Milli
         return Ok(answer);
     }
     audit::note(edge, caller, "retrieve", Some(&id), account.status.as_str()).await?;
-    answer(edge, Account::of(account).shown(None)?.into())
+    Ok(answer(edge, Account::of(account).shown(None)?.into()))
 }
 
 /// Unlinks an account.
@@ -40,7 +40,7 @@ pub(super) async fn delete(edge: &Edge, caller: &Caller, id: &str) -> Result<Ans
     match upstream::unlink(&edge.context, &id).await {
         Unlinked::Deleted(account) => {
             audit::note(edge, caller, "delete", Some(&id), account.status.as_str()).await?;
-            answer(edge, Account::of(account).shown(None)?.into())
+            Ok(answer(edge, Account::of(account).shown(None)?.into()))
         }
         Unlinked::Gone => Err(Reason::NotFound.into()),
         Unlinked::Failed { failure, .. } => {
@@ -67,7 +67,7 @@ pub(super) async fn list(edge: &Edge, caller: &Caller, query: &str) -> Result<An
     let mut listed = List::new(data, total, &wanted.params, timestamp(now())?);
     // as Omise understood it
     (listed.from, listed.to) = (from.or(listed.from), to.or(listed.to));
-    answer(edge, Success::json(&listed))
+    Ok(answer(edge, Success::json(&listed)))
 }
 
 /// Searches accounts, as Omise does.
@@ -78,7 +78,7 @@ pub(super) async fn search(edge: &Edge, caller: &Caller, query: &str) -> Result<
     let found = search::decode_response(answered.status, &answered.body)
         .map_err(|error| upstream::failure(&error, answered.retry_after))?;
     let data = shown(edge, found.data)?;
-    answer(edge, Success::json(&Search::new(data, found.total, &params)))
+    Ok(answer(edge, Success::json(&Search::new(data, found.total, &params))))
 }
 
 /// Any well-formed id of the key's mode.
@@ -105,6 +105,6 @@ fn shown(edge: &Edge, accounts: Vec<LinkedAccount>) -> Result<Vec<Shown>, Failur
     accounts.into_iter().map(show).collect()
 }
 
-fn answer(edge: &Edge, success: Success) -> Result<Answer, Failure> {
-    Ok(Answer::of(Ok(success), &edge.context.trace.request_id))
+fn answer(edge: &Edge, success: Success) -> Answer {
+    Answer::of(Ok(success), &edge.context.trace.request_id)
 }

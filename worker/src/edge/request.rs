@@ -71,8 +71,8 @@ impl Request {
     }
 
     /// Ends when the client hangs up.
-    pub(crate) fn signal(&self) -> Option<AbortSignal> {
-        Some(self.raw.signal())
+    pub(crate) fn signal(&self) -> AbortSignal {
+        self.raw.signal()
     }
 
     /// The body, of at most `cap` bytes.

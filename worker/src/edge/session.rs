@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::{
     common::answer::Failure,
     common::jwks::{Algorithm, KeySet},
-    edge::remote_jwks,
     common::settings::{Secret, SessionKeys, SessionSettings},
+    edge::remote_jwks,
 };
 
 /// How far the shop's clock may be off ours, in seconds.

@@ -29,10 +29,12 @@ pub(super) async fn handle(edge: &Edge, req: &Request) -> Result<Answer, Failure
     let (signature, signed_at) = (header(SIGNATURE_HEADER), header(TIMESTAMP_HEADER));
     let body = req.bytes(MAX_EVENT).await?;
     let now = timestamp(now())?;
-    verify(&edge.context.settings.webhook_secrets, &signature, &signed_at, &body, now).map_err(|error| match error {
-        VerifyError::TooLarge => Failure::new(Reason::BodyTooLarge),
-        _ => Failure::new(Reason::Unauthenticated).with_log(error.to_string()),
-    })?;
+    verify(&edge.context.settings.webhook_secrets, &signature, &signed_at, &body, now).map_err(
+        |error| match error {
+            VerifyError::TooLarge => Failure::new(Reason::BodyTooLarge),
+            _ => Failure::new(Reason::Unauthenticated).with_log(error.to_string()),
+        },
+    )?;
 
     // 2
     let event = Event::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))?;
