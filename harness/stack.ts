@@ -440,14 +440,14 @@ async function run(
           ]
         : [{ type: "ESModule", path: join(ROOT, folder, "script.js"), contents: options.script }],
     ...shared.surroundings(log),
-    port: options.port ?? 0,
-    ...(folder === "sandbox" && shared.DIRECT),
+    port: 0,
+    unsafeDirectSockets: [{ host: HOST, port: options.port ?? 0 }],
     ...(options.statePath && { defaultPersistRoot: options.statePath }),
     ...(options.inspectorPort !== undefined && { inspectorPort: options.inspectorPort }),
   });
   try {
-    const entry = (await mf.ready).origin;
-    const url = folder === "sandbox" ? await shared.directUrl(mf) : entry;
+    await mf.ready;
+    const url = await shared.directUrl(mf);
     for (const { binding, migrations_dir = "migrations" } of config.d1_databases) {
       const migrations = options.migrations ?? join(ROOT, folder, migrations_dir);
       if (kept(binding)) await migrate(await mf.getD1Database(binding), migrations);

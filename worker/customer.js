@@ -88,6 +88,8 @@ export class Customer extends DurableObject {
   #memory = new Memory(this.ctx.storage);
   /** The readings under way, by account: one for all who wait. @type {Map<string, Promise<void>>} */
   #reading = new Map();
+  /** What ends the wait of a call, by its request's id. @type {Map<string, () => void>} */
+  #waiting = new Map();
 
   /**
    * The customer calls.
@@ -109,6 +111,14 @@ export class Customer extends DurableObject {
     return this.#answer({ ...called(requestId, text), ...(operator !== undefined && { operator }) });
   }
 
+  /**
+   * The client of a call has hung up: it waits for no news any more. What else it does goes on.
+   * @param {string} requestId
+   */
+  drop(requestId) {
+    this.#waiting.get(requestId)?.();
+  }
+
   /** @override */
   async alarm() {
     const call = called(crypto.randomUUID().replaceAll("-", ""), "");
@@ -123,19 +133,27 @@ export class Customer extends DurableObject {
 
   /** @param {Call} call */
   async #answer(call) {
+    const { promise: dropped, resolve } = Promise.withResolvers();
+    let isDropped = false;
+    this.#waiting.set(call.requestId, () => {
+      isDropped = true;
+      resolve(undefined);
+    });
     try {
-      for (;;) {
+      while (!isDropped) {
         const step = await run((rust) => rust.customerStep(this.#memory, this.env, call));
         if (step.answer) return step.answer;
         if (step.read) await within(step.ms, this.#read(step.read, call));
-        else await within(step.ms, this.#memory.news);
+        else await within(step.ms, Promise.race([this.#memory.news, dropped]));
       }
+      return undefined;
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       log({ request_id: call.requestId, part: "customer" }, error.message, call.askedAt);
       return { lost: true };
     } finally {
       this.#memory.end(call);
+      this.#waiting.delete(call.requestId);
     }
   }
 

@@ -105,11 +105,14 @@ function entries(headers) {
  */
 export async function callCustomer(env, name, locationHint, subject, operator, requestId, text, ms, signal) {
   const { promise: over, resolve } = Promise.withResolvers();
-  const gone = () => resolve(undefined);
-  const timer = setTimeout(gone, ms);
+  const stub = env.CUSTOMER.get(env.CUSTOMER.idFromName(name), { locationHint });
+  const timer = setTimeout(resolve, ms);
+  const gone = () => {
+    resolve(undefined);
+    stub.drop(requestId).catch(() => {});
+  };
   signal.addEventListener("abort", gone);
   try {
-    const stub = env.CUSTOMER.get(env.CUSTOMER.idFromName(name), { locationHint });
     const answer =
       subject === undefined ? stub.system(operator, requestId, text) : stub.ask(subject, requestId, text);
     return await Promise.race([answer, over]);

@@ -10,7 +10,7 @@ export const TYPES = [
 ] as const;
 
 /** What fits into Omise's metadata beside the Worker's own, in characters of JSON. */
-const MAX_METADATA = 14_948;
+const MAX_METADATA = 14_871;
 
 /** One thing that is wrong, in the shape a form can show. */
 export interface Issue {

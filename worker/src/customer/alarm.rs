@@ -11,12 +11,18 @@
 use js_sys::futures::JsFuture;
 use worker::Env;
 
-use super::{Object, delete, over, settle::settle};
+use super::{
+    Object, delete, over,
+    settle::{Settled, settle},
+};
 use crate::common::{
     answer::Failure,
-    context::{now, random},
+    context::{Millis, now, random},
     platform, upstream,
 };
+
+/// How soon the next alarm may come, in milliseconds.
+const SOONEST: Millis = 500;
 
 /// Does what is due.
 pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
@@ -25,7 +31,11 @@ pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
         return Ok(());
     }
     for attempt in ledger.looks_due(now())? {
-        settle(object, &attempt).await?;
+        if let Settled::InFlight = settle(object, &attempt).await? {
+            let [random] = random()?;
+            let next = over::first_look(now(), object.context.settings.upstream_deadline, random);
+            ledger.looked(&attempt.id, Some(next), None)?;
+        }
     }
     for id in ledger.links_due(now())? {
         let outcome = match ledger.intent(&id)? {
@@ -48,7 +58,7 @@ pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
     }
     ledger.prune(now())?;
     let delivered = deliver(object, env).await;
-    ledger.schedule(if delivered { 0 } else { now() + over::DELIVERY })
+    ledger.schedule(now() + if delivered { SOONEST } else { over::DELIVERY })
 }
 
 /// Gives the audit log what it has not got yet; whether it took it. What it does not take now a later alarm gives again.

@@ -162,6 +162,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// Sets the alarm again where what was due could not be done.
+    pub(crate) fn try_later(&self) -> Stored<()> {
+        let at = now() + over::DELIVERY;
+        self.tables.set_alarm(at)?;
+        self.memory.set_alarm(Some(as_number(at)));
+        Ok(())
+    }
+
     /// Writes, as a whole or not at all. The first write makes the tables.
     fn write<T>(&self, mut work: impl FnMut() -> Stored<T>) -> Stored<T> {
         let is_first = self.is_empty();

@@ -134,7 +134,12 @@ pub async fn alarm(memory: Memory, env: Env, call: Call) {
         Ok(object) => {
             #[cfg(feature = "fault")]
             crate::common::fault::in_alarm(&object.ledger.kept_subject().unwrap_or_default());
-            alarm::run(&object, &env).await
+            let outcome = alarm::run(&object, &env).await;
+            if outcome.is_err() {
+                // if not even this can be set, the next request sets it
+                let _ = object.ledger.try_later();
+            }
+            outcome
         }
         Err(failure) => Err(failure),
     };

@@ -7,7 +7,7 @@ import { listed } from "./env.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Beside the stamp that is added. */
-const MAX_METADATA = 14_948;
+const MAX_METADATA = 14_871;
 const TYPES = listed(env.ACCOUNT_TYPES);
 const RETURN_URIS = listed(env.RETURN_URIS).map((text) => new URL(text));
 
