@@ -294,11 +294,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // Each statement waits for the binding, which Miniflare gives late.
   const object = (binding: string, name: string): DurableObject => {
     const stub = async () => {
-      const namespace = await mf.getDurableObjectNamespace(binding);
-      return namespace.get(namespace.idFromName(name)) as unknown as Record<
-        string,
-        (...values: unknown[]) => Promise<unknown>
+      // Miniflare's types are Cloudflare's, which are not here.
+      const namespace = (await mf.getDurableObjectNamespace(binding)) as unknown as DurableObjectNamespace<
+        Record<string, (...values: unknown[]) => Promise<unknown>>
       >;
+      return namespace.get(namespace.idFromName(name));
     };
     const attempt = async <Done>(method: string, ...values: unknown[]): Promise<Done> => {
       const { done, failed } = (await (await stub())[method]?.(...values)) as { done: Done; failed?: string };

@@ -3,7 +3,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { run } from "./rescue.js";
 
-/** @extends {DurableObject<Env>} */
 export class AuditLog extends DurableObject {
   /**
    * @param {string} customer

@@ -49,7 +49,7 @@ class Memory {
 
   /** @param {string} attempt */
   isInFlight(attempt) {
-    return this.#attempts.values().some((each) => each === attempt);
+    return [...this.#attempts.values()].includes(attempt);
   }
 
   /** @param {Call} call */
@@ -83,7 +83,6 @@ class Memory {
   }
 }
 
-/** @extends {DurableObject<Env>} */
 export class Customer extends DurableObject {
   #memory = new Memory(this.ctx.storage);
   /** The readings under way, by account: one for all who wait. @type {Map<string, Promise<void>>} */
@@ -115,7 +114,7 @@ export class Customer extends DurableObject {
    * The client of a call has hung up: it waits for no news any more. What else it does goes on.
    * @param {string} requestId
    */
-  drop(requestId) {
+  async drop(requestId) {
     this.#waiting.get(requestId)?.();
   }
 

@@ -95,7 +95,7 @@ function entries(headers) {
  * goes on by itself.
  * @param {Env} env
  * @param {string} name
- * @param {DurableObjectLocationHint} locationHint
+ * @param {string} locationHint
  * @param {string | undefined} subject
  * @param {string | undefined} operator
  * @param {string} requestId

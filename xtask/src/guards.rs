@@ -125,7 +125,7 @@ pub(crate) fn check_built() -> Result<Vec<String>> {
         banned.push(Banned::new(format!("`{text}`, which is for tests"), *text));
     }
     let mut worker = files_of(&root().join("worker/build"))?;
-    for name in ["entry.js", "rescue.js"] {
+    for name in ["audit-log.js", "customer.js", "edge.js", "entry.js", "microtask.js", "rescue.js"] {
         worker.insert(name.to_owned(), read(&format!("worker/{name}"))?.into_bytes());
     }
     faults.extend(leaks("the Worker", &worker, &banned));
