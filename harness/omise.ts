@@ -73,10 +73,15 @@ export function answering(
       .end(JSON.stringify(request.method === "POST" ? stamped(body, form) : body));
 }
 
+/** The stamp that a create sends. */
+export function stampIn(form: string): string {
+  return new URLSearchParams(form).get("metadata[linked_accounts_stamp]") ?? "";
+}
+
 /** Returns the account with the stamp of the create that asks for it. */
 function stamped(body: unknown, form: string): unknown {
   const { object, metadata } = (body ?? {}) as Record<string, unknown>;
-  const stamp = new URLSearchParams(form).get("metadata[linked_accounts_stamp]");
+  const stamp = stampIn(form);
   if (object !== "linked_account" || !stamp) return body;
   return { ...(body as object), metadata: { linked_accounts_stamp: stamp, ...(metadata as object) } };
 }

@@ -109,8 +109,6 @@ export interface RunOptions {
   rateLimits?: boolean | undefined;
   /** Rate limits, databases and Durable Objects of wrangler.toml to leave out. */
   without?: string[] | undefined;
-  /** Folder of migrations in place of the one in wrangler.toml. */
-  migrations?: string | undefined;
   /** Where V8's inspector listens, 0 for a free port. Absent: nowhere. */
   inspectorPort?: number | undefined;
   /** Gets every line that workerd prints. */
@@ -449,8 +447,7 @@ async function run(
     await mf.ready;
     const url = await shared.directUrl(mf);
     for (const { binding, migrations_dir = "migrations" } of config.d1_databases) {
-      const migrations = options.migrations ?? join(ROOT, folder, migrations_dir);
-      if (kept(binding)) await migrate(await mf.getD1Database(binding), migrations);
+      if (kept(binding)) await migrate(await mf.getD1Database(binding), join(ROOT, folder, migrations_dir));
     }
     return { mf, url };
   } catch (error) {

@@ -1,6 +1,7 @@
-// The Worker learns from the sandbox's events how a registration ended, though nobody asks it.
+// The Worker learns from the sandbox's events how a registration ended, with no page open.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { Customer, register } from "../support/customer.ts";
@@ -15,19 +16,18 @@ before(async () => {
 after(() => stack?.dispose());
 
 /** What the Worker knows of an account, without asking it. */
-async function known(id: string): Promise<string | undefined> {
-  const db = await stack.workerDb();
-  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(id).first<{ status: string }>();
+async function known(id: string): Promise<unknown> {
+  const [row] = await stack.customer(SUBJECT).sql("SELECT status FROM links WHERE id = ?", id);
   return row?.status;
 }
 
-async function heard(id: string): Promise<Record<string, unknown>[]> {
-  const db = await stack.workerDb();
+function heard(id: string): Promise<Record<string, unknown>[]> {
   const sql = "SELECT actor, action, outcome FROM audit WHERE link = ? AND action = 'webhook'";
-  return (await db.prepare(sql).bind(id).all()).results;
+  return stack.customer(SUBJECT).sql(sql, id);
 }
 
-const customer = () => new Customer(stack.workerUrl, stack.env.session);
+const SUBJECT = randomUUID();
+const customer = () => new Customer(stack.workerUrl, stack.env.session, { sub: SUBJECT });
 
 for (const [action, status] of [
   ["approve", "successful"],

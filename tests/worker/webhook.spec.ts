@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { account, answering, FakeOmise, stampIn } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type DurableObject, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { objectName, sealStamp } from "../support/stamp.ts";
 import { deliver as deliverTo, eventOf, sign } from "../support/webhook.ts";
 
 const omise = new FakeOmise();
@@ -15,9 +16,10 @@ const secrets = randomSecrets();
 /** The secret that takes over from the other. */
 const nextSecret = randomBytes(32).toString("base64");
 const lines: string[] = [];
-let worker: Running;
+let worker: RunningWorker;
 let omiseUrl: string;
-let db: Database;
+/** My object. */
+let object: DurableObject;
 let me: Customer;
 /** The one account, as Omise has it. */
 let mine: Record<string, unknown>;
@@ -31,7 +33,6 @@ before(async () => {
     bindings: { UPSTREAM_DEADLINE_MS: "500", WEBHOOK_SECRET: `${secrets.WEBHOOK_SECRET}, ${nextSecret}` },
     log: (line) => lines.push(line),
   });
-  db = await worker.db();
 });
 after(async () => {
   await worker?.dispose();
@@ -42,6 +43,8 @@ beforeEach(async () => {
   mine = account({ registration_uri: `${omiseUrl}/register` });
   answerWith(200, mine);
   assert.equal((await me.create()).status, 200);
+  mine.metadata = { linked_accounts_stamp: stampIn(omise.requests.at(-1)?.body ?? "") };
+  object = worker.customer(String(me.claims.sub));
   omise.requests.length = 0;
 });
 
@@ -79,11 +82,9 @@ function assertOutcome(answer: Answer, outcome: string): void {
   assertStandardHeaders(answer);
 }
 
-const stored = async () =>
-  (await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first<{ status: string }>())
-    ?.status;
+const stored = async () => (await object.sql("SELECT status FROM links WHERE id = ?", mine.id))[0]?.status;
 const isSeen = async (id: unknown) =>
-  (await db.prepare("SELECT 1 AS seen FROM events WHERE id = ?").bind(id).first()) !== null;
+  (await object.sql("SELECT 1 AS seen FROM events WHERE id = ?", id)).length > 0;
 
 test("an event is seen at once by those who poll", async () => {
   answerWith(200, mine);
@@ -103,11 +104,11 @@ test("an event makes the Worker read the account again, once", async () => {
   assert.ok(await isSeen(complete.id));
   assertOutcome(await send(complete), "seen");
   assert.equal(omise.requests.length, 1, "nothing is read for an event that was dealt with");
-  const audited = await db
-    .prepare("SELECT actor, action, link, outcome FROM audit WHERE link = ? AND action = 'webhook'")
-    .bind(mine.id)
-    .all();
-  assert.deepEqual(audited.results, [
+  const audited = await object.sql(
+    "SELECT actor, action, link, outcome FROM audit WHERE link = ? AND action = 'webhook'",
+    mine.id,
+  );
+  assert.deepEqual(audited, [
     { actor: null, action: "webhook", link: mine.id, outcome: "successful" },
   ]);
 });
@@ -181,19 +182,48 @@ test("a body of another form is signed all the same, byte by byte", async () => 
   assertOutcome(await deliver(text), "unchanged");
 });
 
-test("events that are about nothing of ours are remembered and left alone", async () => {
-  const ignored = [
-    event({ data: account() }),
+test("events that are about nothing of ours leave no row", async () => {
+  const rows = async () => [await object.sql("SELECT * FROM events"), await object.sql("SELECT * FROM audit")];
+  const before = await rows();
+  const unstamped = account();
+  const ofAnotherKey = account({
+    metadata: { linked_accounts_stamp: sealStamp("another key", { object: objectName(String(me.claims.sub)), attempt: "A".repeat(22) }) },
+  });
+  // those of linked accounts alone are read, since an event need not show metadata
+  for (const foreign of [unstamped, ofAnotherKey]) {
+    answerWith(200, foreign);
+    assertOutcome(await send(event({ data: foreign })), "ignored");
+  }
+  answerWith(404, { object: "error", location: "x", code: "not_found", message: "was not found" });
+  assertOutcome(await send(event({ data: account() })), "ignored");
+  assert.equal(omise.requests.length, 3);
+  for (const ignored of [
     event({ data: { object: "charge", id: "chrg_test_1" }, key: "charge.complete" }),
     event({ data: { object: "linked_account", id: "lnac_5zylnmmt2kl9chq3ip1" } }),
     event({ data: { object: "linked_account", id: "../../customers" } }),
     event({ data: {}, key: "brand_new.key" }),
-  ];
-  for (const each of ignored) {
-    assertOutcome(await send(each), "ignored");
-    assert.ok(await isSeen(each.id));
+  ]) {
+    assertOutcome(await send(ignored), "ignored");
+  }
+  assert.equal(omise.requests.length, 3);
+  assert.deepEqual(await rows(), before);
+});
+
+test("a stamp that names an attempt that its object does not know wakes nothing", async () => {
+  for (const subject of [String(me.claims.sub), "never seen"]) {
+    const stamp = sealStamp(secrets.LEDGER_KEY, { object: objectName(subject), attempt: "A".repeat(22) });
+    const foreign = account({ metadata: { linked_accounts_stamp: stamp } });
+    assertOutcome(await send(event({ data: foreign })), "ignored");
   }
   assert.equal(omise.requests.length, 0);
+  await assert.rejects(worker.customer("never seen").sql("SELECT * FROM meta"), /no such table/);
+});
+
+test("an event without the account's metadata finds the customer all the same", async () => {
+  answerWith(200, { ...mine, status: "successful" });
+  const { metadata: _, ...bare } = mine;
+  assertOutcome(await send(event({ data: bare })), "updated");
+  assert.equal(await stored(), "successful");
 });
 
 test("an unknown event about an account of ours is a hint like any other", async () => {
@@ -222,12 +252,12 @@ test("while the account cannot be read the event is not remembered, so that it i
 
 test("the newest reading stays, and deleted is final", async () => {
   const put = (status: string, readAt: number) =>
-    db
-      .prepare(
-        "UPDATE links SET read_at = ?2, status = ?3, account = json_set(account, '$.status', ?3) WHERE id = ?1",
-      )
-      .bind(mine.id, readAt, status)
-      .run();
+    object.sql(
+      "UPDATE links SET read_at = ?2, status = ?3, account = json_set(account, '$.status', ?3) WHERE id = ?1",
+      mine.id,
+      readAt,
+      status,
+    );
   await put("successful", Date.now() + 3_600_000);
   answerWith(200, mine);
   assertOutcome(await send(event()), "unchanged");
@@ -272,8 +302,8 @@ test("no secret is in the log or the ledger", async () => {
   await deliver(JSON.stringify(event()), { signature: "0".repeat(64) });
   await send(event());
   const rows = JSON.stringify([
-    await db.prepare("SELECT * FROM events").all(),
-    await db.prepare("SELECT * FROM audit").all(),
+    await object.sql("SELECT * FROM events"),
+    await object.sql("SELECT * FROM audit"),
   ]);
   for (const secret of [secrets.WEBHOOK_SECRET, nextSecret, secrets.OMISE_SECRET_KEY]) {
     assert.ok(!lines.join("\n").includes(secret));

@@ -48,7 +48,7 @@ statements! {
               'at', strftime('%Y-%m-%dT%H:%M:%SZ', at / 1000, 'unixepoch'), 'request_id', request_id,
               'customer', nullif(customer, ''), 'subject', subject, 'actor', actor, 'action', action,
               'linked_account', link, 'outcome', outcome) AS entry
-            FROM entries WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2";
+            FROM entries WHERE id < coalesce(?1, 9007199254740991) ORDER BY id DESC LIMIT ?2";
 }
 
 /// Adds entries, a JSON array of them; says why it could not.

@@ -125,7 +125,7 @@ statements! {
                  'at', strftime('%Y-%m-%dT%H:%M:%SZ', at / 1000, 'unixepoch'), 'request_id', request_id,
                  'customer', pseudonym, 'subject', subject, 'actor', actor, 'action', action,
                  'linked_account', link, 'outcome', outcome) AS entry
-               FROM audit, meta WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq DESC LIMIT ?2";
+               FROM audit, meta WHERE seq < coalesce(?1, 9007199254740991) ORDER BY seq DESC LIMIT ?2";
     /// The first hundred entries of one day that are not in the audit log yet, in their order.
     UNDELIVERED = "WITH next AS (SELECT * FROM audit WHERE seq > (SELECT delivered FROM meta) ORDER BY seq LIMIT 100),
                      day AS (SELECT at / 86400000 AS day FROM next ORDER BY seq LIMIT 1),

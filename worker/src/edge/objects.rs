@@ -7,6 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::AbortSignal;
 use worker::Env;
 
+use super::ready::missing_objects;
 use crate::common::{
     answer::{Answer, Failure},
     call::Ask,
@@ -68,6 +69,10 @@ impl Edge {
             Ok(answered) => answered.unchecked_into::<Answered>(),
             // its text may be anybody's: an object that was reset, is overloaded, or cannot write
             Err(error) => {
+                let missing = missing_objects(&self.env);
+                if !missing.is_empty() {
+                    return Err(Failure::new(Reason::Misconfigured).with_issues(missing));
+                }
                 let text = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
                 return Err(unanswered(ask, &format!("the object: {}", text.unwrap_or_default())));
             }

@@ -17,13 +17,18 @@ const OBJECTS: [&str; 2] = ["CUSTOMER", "AUDIT_LOG"];
 /// Looks for every binding, and names all that are missing. Rate limits are not asked: that would use them up.
 pub(super) fn bound(env: &Env) -> Result<(), Failure> {
     let mut issues = limits::missing(env);
+    issues.extend(missing_objects(env));
+    if issues.is_empty() { Ok(()) } else { Err(Failure::new(Reason::Misconfigured).with_issues(issues)) }
+}
+
+/// The bindings of Durable Objects that are missing.
+pub(super) fn missing_objects(env: &Env) -> Vec<Issue> {
     let is_bound = |name: &str| {
         let binding = Reflect::get(env, &name.into());
         binding.is_ok_and(|binding| Reflect::has(&binding, &"idFromName".into()) == Ok(true))
     };
     let missing = OBJECTS.into_iter().filter(|name| !is_bound(name));
-    issues.extend(missing.map(|name| Issue::new(name, IssueCode::Required, "the Durable Object binding is missing")));
-    if issues.is_empty() { Ok(()) } else { Err(Failure::new(Reason::Misconfigured).with_issues(issues)) }
+    missing.map(|name| Issue::new(name, IssueCode::Required, "the Durable Object binding is missing")).collect()
 }
 
 /// Asks today's audit log, which has the same kind of database as every customer. Settings and bindings were checked on the way here.
