@@ -235,7 +235,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return { dispose: close };
     },
   };
-  const parts: { sandbox?: RunningSandbox; worker?: RunningWorker; storefront?: { dispose(): Promise<void> } } = {};
+  const parts: {
+    sandbox?: RunningSandbox;
+    worker?: RunningWorker;
+    storefront?: { dispose(): Promise<void> };
+  } = {};
   const start = async (name: keyof typeof starters) =>
     void Object.assign(parts, { [name]: await starters[name]() });
   const running = <Name extends "sandbox" | "worker">(part: Name): NonNullable<(typeof parts)[Name]> => {

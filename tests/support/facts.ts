@@ -48,7 +48,10 @@ interface Facts {
     /** In alphabetical order. The Worker needs one of `SESSION_SECRET` and `SESSION_JWKS`; neither is marked optional. */
     settings: { name: string; optional: boolean }[];
     /** SQL of the ledger. */
-    tables: Record<"customer" | "audit_log", { schema: string; statements: { name: string; text: string }[] }>;
+    tables: Record<
+      "customer" | "audit_log",
+      { schema: string; statements: { name: string; text: string }[] }
+    >;
     /** What an `Idempotency-Key` may be. */
     idempotency_key: { min_length: number; max_length: number; characters: string };
     /**

@@ -15,7 +15,10 @@ const open = ["/health", "/openapi.json", "/ready", "/banks"] as const;
 /** Runs a Worker, for as long as `use` takes. */
 async function withWorker(
   options: RunOptions,
-  use: (worker: RunningWorker, ask: (path: string, authorization?: string) => Promise<Answer>) => Promise<void>,
+  use: (
+    worker: RunningWorker,
+    ask: (path: string, authorization?: string) => Promise<Answer>,
+  ) => Promise<void>,
 ): Promise<void> {
   const worker = await startWorker({
     omiseUrl: "http://127.0.0.1:2",

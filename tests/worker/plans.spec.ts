@@ -84,6 +84,9 @@ test("a scan, a sort and a text that is no statement are noticed", () => {
   const judge = (text: string) => faults(db, { name: "SOME", text });
   assert.deepEqual(judge("SELECT id FROM links WHERE id = ?1"), []);
   assert.match(judge("SELECT id FROM links WHERE status = ?1").join(), /^SOME: SCAN links/);
-  assert.match(judge("SELECT id FROM links WHERE id > ?1 ORDER BY read_at DESC").join(), /TEMP B-TREE.* DESC$/);
+  assert.match(
+    judge("SELECT id FROM links WHERE id > ?1 ORDER BY read_at DESC").join(),
+    /TEMP B-TREE.* DESC$/,
+  );
   assert.throws(() => judge("VACUUMS"), /syntax error/);
 });

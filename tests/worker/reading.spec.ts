@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
 

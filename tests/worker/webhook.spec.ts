@@ -108,9 +108,7 @@ test("an event makes the Worker read the account again, once", async () => {
     "SELECT actor, action, link, outcome FROM audit WHERE link = ? AND action = 'webhook'",
     mine.id,
   );
-  assert.deepEqual(audited, [
-    { actor: null, action: "webhook", link: mine.id, outcome: "successful" },
-  ]);
+  assert.deepEqual(audited, [{ actor: null, action: "webhook", link: mine.id, outcome: "successful" }]);
 });
 
 test("what the event says of the account is not believed", async () => {
@@ -183,11 +181,19 @@ test("a body of another form is signed all the same, byte by byte", async () => 
 });
 
 test("events that are about nothing of ours leave no row", async () => {
-  const rows = async () => [await object.sql("SELECT * FROM events"), await object.sql("SELECT * FROM audit")];
+  const rows = async () => [
+    await object.sql("SELECT * FROM events"),
+    await object.sql("SELECT * FROM audit"),
+  ];
   const before = await rows();
   const unstamped = account();
   const ofAnotherKey = account({
-    metadata: { linked_accounts_stamp: sealStamp("another key", { object: objectName(String(me.claims.sub)), attempt: "A".repeat(22) }) },
+    metadata: {
+      linked_accounts_stamp: sealStamp("another key", {
+        object: objectName(String(me.claims.sub)),
+        attempt: "A".repeat(22),
+      }),
+    },
   });
   // those of linked accounts alone are read, since an event need not show metadata
   for (const foreign of [unstamped, ofAnotherKey]) {

@@ -159,7 +159,8 @@ async fn work(memory: &Memory, env: &Env, call: &Call, trace: &Rc<Trace>, ask: A
     let object = Object::open(memory, env, call, trace, false)?;
     let action = ask.name();
     let id = match &ask {
-        Ask::Retrieve { id, .. } | Ask::Delete { id } => Some(id.clone()),
+        // what is no id may be anything
+        Ask::Retrieve { id, .. } | Ask::Delete { id } => LinkedAccountId::parse(id).ok(),
         _ => None,
     };
     let outcome = object.answer(ask).await;
@@ -168,7 +169,7 @@ async fn work(memory: &Memory, env: &Env, call: &Call, trace: &Rc<Trace>, ask: A
         && object.call.subject().is_some()
     {
         // a refusal that cannot be written down is one all the same
-        let _ = object.ledger.note(action, id.as_deref(), failure.reason.as_str());
+        let _ = object.ledger.note(action, id.as_ref().map(LinkedAccountId::as_str), failure.reason.as_str());
     }
     outcome
 }
