@@ -303,9 +303,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       return namespace.get(namespace.idFromName(name));
     };
     const attempt = async <Done>(method: string, ...values: unknown[]): Promise<Done> => {
-      const { done, failed } = (await (await stub())[method]?.(...values)) as { done: Done; failed?: string };
-      if (failed !== undefined) throw new Error(failed);
-      return done;
+      const outcome = (await (await stub())[method]?.(...values)) as { done: Done; failed?: string };
+      if (outcome.failed !== undefined) throw new Error(outcome.failed);
+      return outcome.done;
     };
     return {
       sql: (statement, ...values) => attempt("sql", statement, ...values),

@@ -116,7 +116,7 @@ async function wrangler(args: string[], env: Record<string, string> = {}): Promi
 
 /** The lines of wrangler's table of bindings: what is in parentheses, by name. */
 function bindingsOf(output: string): Map<string, string> {
-  const lines = output.matchAll(/^env\.(\w+) \((.*)\) +(?:D1 Database|Rate Limit|Environment Variable) *$/gm);
+  const lines = output.matchAll(/^env\.(\w+) \((.*)\) +(?:Durable Object|Rate Limit|Environment Variable) *$/gm);
   return new Map([...lines].map(([, name = "", value = ""]) => [name, value]));
 }
 
@@ -148,7 +148,8 @@ for (const environment of ENVIRONMENTS) {
     assert.ok(Number(gzip) > 0 && Number(gzip) <= BUDGET, `gzip: ${gzip} KiB`);
 
     const bindings = bindingsOf(output);
-    assert.equal(bindings.get("DB"), `omise-linked-accounts-${environment}`);
+    assert.equal(bindings.get("CUSTOMER"), "Customer");
+    assert.equal(bindings.get("AUDIT_LOG"), "AuditLog");
     assert.equal(bindings.get("READS_BY_SUBJECT"), "60 requests/60s");
     assert.equal(bindings.get("CREATES_BY_SUBJECT"), "10 requests/60s");
     assert.equal(bindings.get("READS_BY_NETWORK"), "600 requests/60s");
@@ -168,7 +169,7 @@ for (const environment of ENVIRONMENTS) {
     const module = [...form.values()].find((part) => part instanceof File && part.name.endsWith(".wasm"));
     assert.ok(module instanceof File && WebAssembly.validate(await module.arrayBuffer()));
     const inherited = metadata.bindings.filter(({ type }) => type === "inherit").map(({ name }) => name);
-    assert.deepEqual(inherited.toSorted(), ["DB", ...required(config)].toSorted());
+    assert.deepEqual(inherited.toSorted(), required(config).toSorted());
 
     const local = join(ROOT, "worker/.dev.vars");
     const own = existsSync(local) ? parseEnv(readFileSync(local, "utf8")) : {};
@@ -199,13 +200,8 @@ for (const environment of ENVIRONMENTS) {
       assert.deepEqual(fields.sort(), wanted.sort());
     });
 
-    // With the examples of the documentation, and no tables.
     const secrets = { ...randomSecrets(), OMISE_SECRET_KEY: secretKey(environment) };
     const settings = { ...blank, ...examples(), ...given, ...secrets };
-    await running(folder, environment, "empty", settings, async (url) => {
-      const { status, reason } = await ready(url);
-      assert.deepEqual([status, reason], [503, "ledger_unavailable"]);
-    });
 
     // With the other environment's key.
     const other = secretKey(environment === "test" ? "live" : "test");
@@ -214,21 +210,9 @@ for (const environment of ENVIRONMENTS) {
       assert.deepEqual([reason, fields], ["misconfigured", ["MODE"]]);
     });
 
-    // With tables, which wrangler itself makes.
-    for (const expected of [/0001_ledger\.sql/, /No migrations to apply/]) {
-      const flags = ["--local", "--env", environment, "--persist-to", join(temp, `state-${environment}`)];
-      const { code, output } = await wrangler(["d1", "migrations", "apply", "DB", ...flags]);
-      assert.equal(code, 0, output);
-      assert.match(output, expected);
-    }
-    await running(folder, environment, `state-${environment}/v3`, settings, async (url, mf) => {
+    // With the examples of the documentation: there is no database to make.
+    await running(folder, environment, `state-${environment}`, settings, async (url) => {
       assert.equal((await ready(url)).status, 200);
-
-      const db = await mf.getD1Database("DB");
-      const row = "INSERT INTO audit (at, request_id, action, outcome) VALUES (1, 'r', 'a', 'o')";
-      await db.prepare(row).run();
-      for (const change of ["UPDATE audit SET outcome = 'x'", "DELETE FROM audit"])
-        await assert.rejects(db.prepare(change).run(), /append-only/);
 
       const script = join(temp, "token.mjs");
       writeFileSync(script, /^```js\n(\/\/ token\.mjs.*?)^```$/ms.exec(DOCS)?.[1] ?? "");
@@ -334,10 +318,9 @@ test("the environments differ in what keeps them apart, and in nothing else", ()
   const limits = all(({ ratelimits }) => ratelimits as RateLimit[]);
   same(limits.map((of) => of.map(({ name, simple }) => [name, simple.period])));
   different(limits.flat().map(({ namespace_id }) => namespace_id));
-  const databases = all(({ d1_databases }) => d1_databases as D1Database[]);
-  same(databases.map((of) => of.map(({ binding, migrations_dir }) => [binding, migrations_dir])));
-  different(databases.flat().map(({ database_name }) => database_name));
-  different(databases.flat().flatMap(({ database_id }) => database_id ?? []));
+  // each Worker has objects of its own: their data goes with the Worker's name
+  same(all(({ durable_objects }) => durable_objects));
+  same(all(({ migrations }) => migrations));
   same(configs.slice(1).map(required));
 
   for (const config of configs) {
@@ -426,13 +409,6 @@ interface RateLimit {
   simple: { limit: number; period: number };
 }
 
-interface D1Database {
-  binding: string;
-  database_name: string;
-  database_id?: string;
-  migrations_dir?: string;
-}
-
 /** What a pattern's group finds in a text. */
 function found(text: string, pattern: RegExp): Set<string> {
   return new Set([...text.matchAll(pattern)].map(([, group = ""]) => group));
@@ -476,13 +452,13 @@ function secretKey(environment: Environment): string {
   return environment === "test" ? `skey_test_${random}` : `skey_${random}`;
 }
 
-/** Runs a bundle in workerd, with a database in a folder of `temp`, for as long as `use` takes. */
+/** Runs a bundle in workerd, with its objects in a folder of `temp`, for as long as `use` takes. */
 async function running(
   folder: string,
   env: Environment,
   state: string,
   bindings: Record<string, string>,
-  use: (url: string, mf: Miniflare) => Promise<void>,
+  use: (url: string) => Promise<void>,
 ): Promise<void> {
   const config = unstable_readConfig({ config: CONFIG, env });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
@@ -507,7 +483,7 @@ async function running(
     },
   });
   try {
-    await use((await mf.ready).origin, mf);
+    await use((await mf.ready).origin);
   } finally {
     await mf.dispose();
   }

@@ -86,7 +86,7 @@ async function successes(): Promise<Exchange[]> {
     { method: "POST", path: "/webhooks/omise", answer: webhook },
     { method: "POST", path: "/linked_accounts/confirm", answer: confirmed },
     { method: "DELETE", path: `/linked_accounts/${id}`, answer: deleted },
-    await get("/audit?order=chronological", operator()),
+    await get("/audit?limit=5", operator()),
   );
   for (const { method, path, answer } of exchanges) {
     assert.equal(answer.status, 200, `${method} ${path}: ${JSON.stringify(answer.body)}`);
@@ -382,6 +382,10 @@ function values({ name, schema }: Parameter): { good: string[]; bad: string[] } 
   if (format) return { good: ["2024-06-03T04:11:14Z"], bad: ["yesterday", "2024-06-03"] };
   if (maxLength)
     return { good: ["x", "ก".repeat(Number(maxLength))], bad: ["x".repeat(Number(maxLength) + 1)] };
+  if (name === "cursor") return { good: ["2024-06-03", "2024-06-03.7"], bad: [] };
+  if (name === "subject") return { good: ["x", "ก"], bad: [] };
+  // an id is not looked at before Omise has been asked for the account
+  if (name === "account") return { good: [], bad: [] };
   if (name === "filters[created]") {
     return { good: ["2024-06-03", "2024-06-03..2024-06-30"], bad: ["2024", "2024-06-03.."] };
   }

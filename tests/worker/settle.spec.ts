@@ -3,26 +3,28 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
-import { account, FakeOmise, listOf } from "../../harness/omise.ts";
+import { account, FakeOmise, listOf, stampIn } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type DurableObject, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { objectName, openStamp, STAMP } from "../support/stamp.ts";
+import { until } from "../support/until.ts";
 
-const MINUTE = 60_000;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
 const lines: string[] = [];
-let worker: Running;
+let worker: RunningWorker;
 let omiseUrl: string;
-let db: Database;
 let me: Customer;
 
 /** What Omise has, and how it treats the next create. */
 let accounts: Record<string, unknown>[] = [];
-let onCreate: "answer" | "lose the answer" | "lose the request" = "answer";
+let onCreate: "answer" | "lose the answer" | "lose the request" | "never answer" = "answer";
 /** How Omise treats a list. */
 let listStatus = 200;
 
@@ -36,12 +38,12 @@ omise.answer = (request, response, body) => {
       type: form.get("type"),
       return_uri: form.get("return_uri"),
       registration_uri: `${omiseUrl}/register`,
-      created_at: `${new Date().toISOString().slice(0, 19)}Z`,
-      metadata: { linked_accounts_attempt: form.get("metadata[linked_accounts_attempt]"), order: "17" },
+      created_at: seconds(Date.now()),
+      metadata: { [STAMP]: stampIn(body), order: "17" },
     });
     if (onCreate !== "lose the request") accounts.push(made);
     if (onCreate === "answer") json(200, made);
-    else request.socket.destroy();
+    else if (onCreate !== "never answer") request.socket.destroy();
   } else if (url.pathname === "/linked_accounts") {
     if (listStatus !== 200) {
       json(listStatus, { status: listStatus, error: "Internal Server Error" });
@@ -71,19 +73,17 @@ before(async () => {
     secrets,
     log: (line) => lines.push(line),
   });
-  db = await worker.db();
 });
 after(async () => {
   await worker?.dispose();
   await omise.stop();
 });
-beforeEach(async () => {
+beforeEach(() => {
   omise.requests.length = 0;
   lines.length = 0;
   accounts = [];
   onCreate = "answer";
   listStatus = 200;
-  await db.prepare("DELETE FROM attempts").run();
   me = customer();
 });
 
@@ -91,18 +91,42 @@ function customer(): Customer {
   return new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID() });
 }
 
+/** A time as Omise writes it. */
+function seconds(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z/, "Z");
+}
+
+const object = (who = me): DurableObject => worker.customer(String(who.claims.sub));
+
 const posts = () => omise.requests.filter(({ method }) => method === "POST").length;
+const lists = () => omise.requests.filter(({ path }) => path.startsWith("/linked_accounts?")).length;
 
 /** Makes everything that happened so far happen earlier. */
 async function age(ms: number): Promise<void> {
-  await db.prepare("UPDATE attempts SET created_at = created_at - ?").bind(ms).run();
-  for (const made of accounts) {
-    made.created_at = new Date(Date.parse(made.created_at as string) - ms).toISOString().replace(".000", "");
-  }
+  await object().sql("UPDATE attempts SET created_at = created_at - ?", ms);
+  for (const made of accounts) made.created_at = seconds(Date.parse(made.created_at as string) - ms);
 }
 
-const attempts = async () =>
-  (await db.prepare("SELECT state, open, current, link FROM attempts ORDER BY created_at").all()).results;
+/** Runs the alarm as if the time for every look that is to come had come. */
+async function look(who = me): Promise<void> {
+  await object(who).sql("UPDATE attempts SET look_at = 0 WHERE look_at IS NOT NULL");
+  await object(who).runAlarm();
+}
+
+/** Runs the alarm as if the time for every reading that is to come had come. */
+async function read(): Promise<void> {
+  await object().sql("UPDATE links SET due_at = 0 WHERE due_at IS NOT NULL");
+  await object().runAlarm();
+}
+
+const attempts = (who = me) =>
+  object(who).sql("SELECT state, current, link FROM attempts ORDER BY created_at");
+
+/** The line that the alarm wrote last. */
+function alarmLine(): Record<string, unknown> {
+  const line = lines.map((text) => text.match(/\{.*"route":"alarm".*\}/)?.[0]).findLast(Boolean);
+  return JSON.parse(line ?? "{}");
+}
 
 test("the same key finds the account that was made, and its return confirms it", async () => {
   onCreate = "lose the answer";
@@ -115,11 +139,22 @@ test("the same key finds the account that was made, and its return confirms it",
   assert.deepEqual(again.body.metadata, { order: "17" }, "without the stamp");
   assert.equal(again.body.return_uri, `${STOREFRONT}/return`);
   assert.equal(posts(), 1);
-  assert.deepEqual(await attempts(), [{ state: "linked", open: 1, current: 1, link: again.body.id }]);
+  assert.deepEqual(await attempts(), [{ state: "linked", current: 1, link: again.body.id }]);
 
   const linkState = new URL(accounts[0]?.return_uri as string).searchParams.get("link_state");
   assert.notEqual((await me.confirm(linkState)).body.confirmed_at, null);
   assertError(await customer().confirm(linkState), 404, "not_found");
+});
+
+test("the stamp names the customer's object and the attempt, whose id is the key sent to Omise", async () => {
+  assert.equal((await me.create()).status, 200);
+  const [row] = await object().sql("SELECT id FROM attempts");
+  const sent = omise.requests[0];
+  const text = stampIn(sent?.body ?? "");
+  assert.match(text, /^[\w-]{102}$/);
+  const stamp = { object: objectName(String(me.claims.sub)), attempt: row?.id };
+  assert.deepEqual(openStamp(secrets.LEDGER_KEY, text), stamp);
+  assert.equal(sent?.headers["idempotency-key"], row?.id);
 });
 
 test("what is not found stays unknown for the quiet period, then it is abandoned for good", async () => {
@@ -129,7 +164,10 @@ test("what is not found stays unknown for the quiet period, then it is abandoned
   const again = await me.create({}, key);
   assertError(again, 502, "outcome_unknown");
   assert.ok(Number(again.headers.get("Retry-After")) > 0);
-  assertError(await me.create(), 409, "already_pending");
+  const other = await me.create();
+  assertError(other, 409, "already_pending");
+  assert.equal(other.body.linked_account, undefined);
+  assert.ok(Number(other.headers.get("Retry-After")) > 0);
   await age(9 * MINUTE);
   assertError(await me.create({}, key), 502, "outcome_unknown");
   await age(2 * MINUTE);
@@ -137,7 +175,7 @@ test("what is not found stays unknown for the quiet period, then it is abandoned
   assertError(over, 409, "attempt_abandoned");
   assert.equal(over.body.retryable, false);
   assertError(await me.create({}, key), 409, "attempt_abandoned");
-  assert.deepEqual(await attempts(), [{ state: "abandoned", open: 0, current: 0, link: null }]);
+  assert.deepEqual(await attempts(), [{ state: "abandoned", current: 0, link: null }]);
   assert.equal(posts(), 1);
   onCreate = "answer";
   assert.equal((await me.create()).status, 200, "a new key is free to try");
@@ -151,30 +189,51 @@ test("an attempt that came to nothing does not stand in the way of a new one", a
   assert.equal((await me.create()).status, 200);
 });
 
-test("while Omise cannot be asked nothing is concluded", async () => {
-  onCreate = "lose the request";
+test("while Omise cannot be asked nothing is concluded within the quiet period, after it the customer is free", async () => {
+  onCreate = "lose the answer";
   const key = randomUUID();
   assertError(await me.create({}, key), 502, "outcome_unknown");
-  await age(HOUR);
   listStatus = 500;
   assertError(await me.create({}, key), 502, "outcome_unknown");
-  await assert.doesNotReject(worker.cron());
-  assert.deepEqual((await attempts())[0]?.state, "unknown");
-  listStatus = 200;
+  await look();
+  assert.deepEqual(await attempts(), [{ state: "asked", current: 1, link: null }]);
+  await age(HOUR);
   assertError(await me.create({}, key), 409, "attempt_abandoned");
+  const second = await me.create({ type: "direct_debit_kbank" });
+  assertError(second, 502, "outcome_unknown");
+  assert.equal(posts(), 2, "Omise is asked for the new one");
+  // and the account is still looked for
+  listStatus = 200;
+  await look();
+  assert.equal((await me.get(accounts[0]?.id as string)).status, 200);
 });
 
-test("the stamp is found amid hundreds of accounts, and what was not looked through is not nothing", async () => {
+test("the alarm frees the customer after the quiet period, though Omise cannot be asked", async () => {
+  onCreate = "lose the request";
+  assertError(await me.create(), 502, "outcome_unknown");
+  listStatus = 500;
+  await age(HOUR);
+  await look();
+  assert.deepEqual(await attempts(), [{ state: "abandoned", current: 0, link: null }]);
+  const [row] = await object().sql("SELECT look_at FROM attempts");
+  assert.ok(Number(row?.look_at) > Date.now(), "it is looked for again");
+});
+
+test("the stamp is found amid hundreds of accounts of one second, a page a request", async () => {
   onCreate = "lose the answer";
   const key = randomUUID();
   assertError(await me.create({}, key), 502, "outcome_unknown");
   const mine = accounts.pop();
   assert.ok(mine);
   const others = (n: number) => Array.from({ length: n }, () => account({ created_at: mine.created_at }));
-  accounts = [...others(600), mine];
-  await age(HOUR);
-  assertError(await me.create({}, key), 502, "outcome_unknown");
-  accounts = [...others(450), { ...mine }, ...others(20)];
+  accounts = [...others(450), mine, ...others(20)];
+  for (let page = 1; page <= 4; page++) {
+    assertError(await me.create({}, key), 502, "outcome_unknown");
+    assert.equal(lists(), page);
+    const [row] = await object().sql("SELECT look_at FROM attempts");
+    const wait = Number(row?.look_at) - Date.now();
+    assert.ok(wait < 3 * SECOND, `the alarm looks on, in ${wait} ms`);
+  }
   assert.equal((await me.create({}, key)).body.id, mine.id);
   assert.equal(posts(), 1);
 });
@@ -185,98 +244,127 @@ test("the attempt's own seconds are looked at first, then those before, for a cl
   assertError(await me.create({}, key), 502, "outcome_unknown");
   const mine = accounts.pop();
   assert.ok(mine);
-  const secondsBefore = (n: number) =>
-    new Date(Date.parse(mine.created_at as string) - n * 1_000).toISOString().replace(".000Z", "Z");
-  const many = Array.from({ length: 2_000 }, () => account({ created_at: secondsBefore(10) }));
+  const earlier = (n: number) => seconds(Date.parse(mine.created_at as string) - n * SECOND);
+  const many = Array.from({ length: 2_000 }, () => account({ created_at: earlier(10) }));
   accounts = [...many, mine];
   omise.requests.length = 0;
   assert.equal((await me.create({}, key)).body.id, mine.id);
-  assert.equal(omise.requests.filter(({ path }) => path.startsWith("/linked_accounts?")).length, 1);
+  assert.equal(lists(), 1);
 
   const other = randomUUID();
   me = customer();
   assertError(await me.create({}, other), 502, "outcome_unknown");
-  const behind = { ...accounts.pop(), created_at: secondsBefore(250) };
+  const behind = { ...accounts.pop(), created_at: earlier(250) };
   accounts = [behind];
+  assertError(await me.create({}, other), 502, "outcome_unknown");
   assert.equal((await me.create({}, other)).body.id, (behind as { id?: string }).id);
 });
 
-test("amid thousands of accounts it is looked for over several runs, and given up once all were looked at", async () => {
+test("amid thousands of accounts it is looked for over several alarms, and rarely once all were looked at", async () => {
+  const other = customer();
   onCreate = "lose the request";
   const key = randomUUID();
   assertError(await me.create({}, key), 502, "outcome_unknown");
-  await age(HOUR);
-  const began = Date.now() - HOUR;
-  // 120 a second, from five minutes before to eleven after
-  accounts = [];
-  for (let second = -30; second < 30; second++) {
-    const created_at = new Date(began + second * 20_000).toISOString().replace(/\.\d+Z/, "Z");
-    for (let i = 0; i < 120; i++) accounts.push(account({ created_at }));
-  }
-  const late = randomUUID();
-  const other = customer();
   onCreate = "lose the answer";
-  assertError(await other.create({}, late), 502, "outcome_unknown");
+  assertError(await other.create(), 502, "outcome_unknown");
   const orphan = accounts.pop();
   assert.ok(orphan);
-  await db.prepare("UPDATE attempts SET created_at = ? WHERE idempotency_key = ?").bind(began, late).run();
-  // as if Omise had taken nine minutes
-  accounts.push({ ...orphan, created_at: accounts[5_000]?.created_at });
-  accounts.sort((a, b) => Date.parse(a.created_at as string) - Date.parse(b.created_at as string));
-
-  const runs = { abandoned: 0, adopted: 0 };
-  for (let run = 1; run <= 20 && !(runs.abandoned && runs.adopted); run++) {
-    await worker.cron();
-    const states = await db.prepare("SELECT idempotency_key AS key, state FROM attempts").all<{
-      key: string;
-      state: string;
-    }>();
-    const of = (wanted: string) => states.results.find((attempt) => attempt.key === wanted)?.state;
-    if (of(key) === "abandoned") runs.abandoned ||= run;
-    if (of(late) === "linked") runs.adopted ||= run;
+  const began = Date.now() - HOUR;
+  for (const who of [me, other]) await object(who).sql("UPDATE attempts SET created_at = ?", began);
+  // 60 in twenty seconds, from ten minutes before to ten after
+  for (let step = -30; step < 30; step++) {
+    const created_at = seconds(began + step * 20 * SECOND);
+    for (let i = 0; i < 60; i++) accounts.push(account({ created_at }));
   }
-  assert.ok(runs.adopted > 1, "not in the first run");
-  assert.ok(runs.abandoned > runs.adopted, JSON.stringify(runs));
-  assertError(await me.create({}, key), 409, "attempt_abandoned");
+  // as if Omise had taken five minutes
+  accounts.splice(2_700, 0, { ...orphan, created_at: accounts[2_700]?.created_at });
+
+  const isAdopted = async () => (await attempts(other))[0]?.state === "linked";
+  let runs = 0;
+  for (; !(await isAdopted()) && runs < 40; runs++) await look(other);
+  assert.ok(runs > 5 && runs < 15, `adopted by run ${runs}`);
   assert.equal((await other.get(orphan.id as string)).status, 200);
+
+  // the other looks through it all, in vain; its customer is free from the first run on
+  const state = async () => (await object().sql("SELECT state, look_from, look_at FROM attempts"))[0];
+  omise.requests.length = 0;
+  await look();
+  assert.equal((await state())?.state, "abandoned");
+  for (runs = 1; (await state())?.look_from !== null || runs < 3; runs++) {
+    assert.ok(runs < 60, "there is no end to it");
+    await look();
+  }
+  assert.equal(omise.requests.length, runs, "one page a run");
+  assert.ok(runs > 20, `${runs} runs`);
+  assert.ok(Number((await state())?.look_at) > Date.now() + 10 * MINUTE);
+  assertError(await me.create({}, key), 409, "attempt_abandoned");
 });
 
-test("the isolate died between Omise's answer and our record: the same key finds it", async () => {
+test("an account that cannot be read is stepped over", async () => {
   onCreate = "lose the answer";
+  assertError(await me.create(), 502, "outcome_unknown");
+  const mine = accounts.pop();
+  assert.ok(mine);
+  accounts = [account({ created_at: mine.created_at, object: "customer" }), mine];
+  for (let run = 0; run < 5; run++) await look();
+  assert.deepEqual(await attempts(), [{ state: "linked", current: 1, link: mine.id }]);
+});
+
+test("the object died between Omise's answer and its record: the same key finds the account at once", async () => {
+  onCreate = "never answer";
   const key = randomUUID();
-  assertError(await me.create({}, key), 502, "outcome_unknown");
-  await db.prepare("UPDATE attempts SET state = 'in_flight'").run();
+  const first = me.create({}, key);
+  await until(async () => accounts.length > 0);
   assertError(await me.create({}, key), 409, "attempt_in_flight");
-  await age(MINUTE);
+  const other = await me.create();
+  assertError(other, 409, "already_pending");
+  assert.ok(Number(other.headers.get("Retry-After")) > 0);
+  await object().reset();
+  assertError(await first, 502, "outcome_unknown");
   assert.equal((await me.create({}, key)).body.id, accounts[0]?.id);
   assert.equal(posts(), 1);
 });
 
-test("the cron adopts an orphan that nobody asks for", async () => {
+test("the alarm adopts an orphan that its customer does not ask for", async () => {
   onCreate = "lose the answer";
+  const before = Date.now();
   assertError(await me.create(), 502, "outcome_unknown");
+  const alarmAt = await object().alarmAt();
+  assert.ok(alarmAt && alarmAt <= before + 46 * SECOND, "the alarm that looks for it is set");
   const [orphan] = accounts;
   assertError(await me.get(orphan?.id as string), 404, "not_found");
-  await worker.cron();
+  await look();
   const found = await me.get(orphan?.id as string);
   assert.equal(found.status, 200);
   assert.equal(found.body.confirmed_at, null);
   assertError(await me.create(), 409, "already_pending");
-  const report = lines.map((line) => line.match(/\{"cron".*\}/)?.[0]).find(Boolean);
-  const { run_id, ms, ...rest } = JSON.parse(report ?? "{}");
-  assert.match(run_id, /^[0-9a-f]{32}$/);
-  assert.ok(ms >= 0);
+  const { request_id, ms, upstream_ms, ledger_ms, ...rest } = alarmLine();
+  assert.match(String(request_id), /^[0-9a-f]{32}$/);
+  for (const time of [ms, upstream_ms, ledger_ms]) assert.ok(Number.isInteger(time));
   assert.deepEqual(rest, {
-    cron: "settle",
-    looked: 1,
-    adopted: 1,
-    abandoned: 0,
-    settled: 0,
-    failed: 0,
+    part: "customer",
+    route: "alarm",
+    status: 200,
+    reason: null,
+    ledger: "adopt",
     detail: null,
-    stopped: null,
     upstream_calls: 1,
   });
+  const audit = "SELECT actor, action, outcome FROM audit WHERE link = ?";
+  assert.deepEqual(await object().sql(audit, orphan?.id), [
+    { actor: me.claims.sub, action: "retrieve", outcome: "not_found" },
+    { actor: null, action: "adopt", outcome: "pending" },
+  ]);
+});
+
+test("an alarm that is lost is set again by the next request, and comes by itself", async () => {
+  onCreate = "lose the answer";
+  assertError(await me.create(), 502, "outcome_unknown");
+  await object().sql("UPDATE attempts SET look_at = 0");
+  // a new object has set no alarm yet, as far as it knows
+  await object().reset();
+  await me.fetch("GET", "/linked_accounts");
+  await until(async () => (await attempts())[0]?.state === "linked");
 });
 
 test("an orphan that turns up after its attempt was abandoned is its owner's, but not current", async () => {
@@ -289,11 +377,12 @@ test("an orphan that turns up after its attempt was abandoned is its owner's, bu
   onCreate = "answer";
   const second = await me.create();
   assert.equal(second.status, 200);
-  accounts.push({
-    ...orphan,
-    created_at: new Date(Date.now() - HOUR).toISOString().replace(/\.\d+Z/, "Z"),
-  });
-  await worker.cron();
+  accounts.push({ ...orphan, created_at: seconds(Date.now() - HOUR) });
+  await look();
+  assert.deepEqual(await attempts(), [
+    { state: "linked", current: 0, link: orphan?.id },
+    { state: "linked", current: 1, link: second.body.id },
+  ]);
   assert.equal((await me.get(orphan?.id as string)).status, 200, "visible to its owner");
   const replayed = await me.create({}, key);
   assert.equal(replayed.body.id, orphan?.id, "and the old key knows it");
@@ -303,63 +392,91 @@ test("an orphan that turns up after its attempt was abandoned is its owner's, bu
   assert.equal(third.body.linked_account.id, second.body.id, "the newer one is current");
 });
 
-test("after 25 hours nobody looks any more, after 30 days the key is free", async () => {
+test("a refused attempt leaves its key free, and is not looked for", async () => {
+  const answer = omise.answer;
+  const refusal = { object: "error", location: "x", code: "bad_request", message: "type is not supported" };
+  omise.answer = (request, response, body) => {
+    if (request.method !== "POST") return answer(request, response, body);
+    response.writeHead(400, { "Content-Type": "application/json" }).end(JSON.stringify(refusal));
+  };
+  const key = randomUUID();
+  try {
+    assert.equal((await me.create({}, key)).status, 400);
+  } finally {
+    omise.answer = answer;
+  }
+  assert.deepEqual(await object().sql("SELECT state, current, idempotency_key, look_at FROM attempts"), [
+    { state: "refused", current: 0, idempotency_key: null, look_at: null },
+  ]);
+  assert.equal((await me.create({ type: "direct_debit_scb" }, key)).status, 200, "even for another request");
+});
+
+test("an orphan is looked for during 25 hours, and its key is kept for 30 days", async () => {
   onCreate = "lose the request";
   const key = randomUUID();
   assertError(await me.create({}, key), 502, "outcome_unknown");
   await age(HOUR);
-  await worker.cron();
+  await look();
   assert.equal((await attempts())[0]?.state, "abandoned");
   omise.requests.length = 0;
-  await worker.cron();
-  assert.equal(omise.requests.length, 2, "an orphan may still turn up");
+  await look();
+  assert.equal(omise.requests.length, 1, "an orphan may still turn up");
   await age(25 * HOUR);
+  await look();
   omise.requests.length = 0;
-  await worker.cron();
-  assert.equal(omise.requests.length, 0);
+  await look();
+  assert.equal(omise.requests.length, 0, "that was the last look");
   assertError(await me.create({}, key), 409, "attempt_abandoned");
-  await age(30 * 24 * HOUR);
-  await worker.cron();
+  assert.equal(omise.requests.length, 0);
+  await age(28 * 24 * HOUR);
+  await look();
+  assertError(await me.create({}, key), 409, "attempt_abandoned");
+  await age(24 * HOUR);
+  await look();
   assert.deepEqual(await attempts(), []);
   onCreate = "answer";
   assert.equal((await me.create({}, key)).status, 200);
 });
 
-test("the cron reads pending accounts whose customers did not come back", async () => {
+test("the alarm reads a pending account once, after its registration is over", async () => {
   const { body } = await me.create();
+  const [row] = await object().sql("SELECT due_at FROM links");
+  const late = Number(row?.due_at) - Date.parse(body.expires_at);
+  assert.ok(late >= MINUTE && late <= 2 * MINUTE, `${late} ms after expires_at`);
   Object.assign(accounts[0] ?? {}, { status: "expired" });
-  await worker.cron();
-  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(body.id).first();
-  assert.deepEqual(row, { status: "expired" });
-  assert.deepEqual(await attempts(), [{ state: "linked", open: 0, current: 0, link: body.id }]);
+  await read();
+  assert.deepEqual(await object().sql("SELECT id, status, due_at FROM links"), [
+    { id: body.id, status: "expired", due_at: null },
+  ]);
+  assert.deepEqual(await attempts(), [{ state: "linked", current: 0, link: body.id }]);
   omise.requests.length = 0;
-  await worker.cron();
+  await object().runAlarm();
   assert.equal(omise.requests.length, 0, "what is settled is left alone");
 });
 
-test("a run looks at those first that were not looked at for longest", async () => {
-  for (let i = 0; i < 20; i++) assert.equal((await customer().create()).status, 200);
-  const seen = new Set<string>();
-  for (let run = 0; run < 2; run++) {
-    omise.requests.length = 0;
-    await worker.cron();
-    assert.ok(omise.requests.length <= 15);
-    for (const { path } of omise.requests) seen.add(path);
-  }
-  assert.equal(seen.size, 20);
-});
-
-test("an attempt that always fails does not keep the others from their turn", async () => {
+test("an account that cannot be read keeps neither the others nor a later alarm from their turn", async () => {
   assert.equal((await me.create()).status, 200);
-  const broken = accounts[0];
-  Object.assign(broken ?? {}, { object: "customer" });
-  const other = customer();
-  assert.equal((await other.create()).status, 200);
+  Object.assign(accounts[0] ?? {}, { object: "customer" });
+  assert.equal((await me.create({ type: "direct_debit_scb" })).status, 200);
   Object.assign(accounts[1] ?? {}, { status: "failed" });
-  await worker.cron();
-  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(accounts[1]?.id).first();
-  assert.deepEqual(row, { status: "failed" });
-  assert.ok(lines.some((line) => line.includes('"settled":1,"failed":1')));
+  await read();
+  const rows = await object().sql("SELECT status, due_at FROM links ORDER BY type");
+  assert.deepEqual(
+    rows.map(({ status }) => status),
+    ["pending", "failed"],
+  );
+  const [broken, settled] = rows.map(({ due_at }) => due_at);
+  assert.ok(Number(broken) > Date.now(), "it is read again");
+  assert.equal(settled, null);
+  const alarmAt = await object().alarmAt();
+  assert.ok(alarmAt && alarmAt <= Number(broken));
+  assert.equal(alarmLine().status, 200);
+  assert.notEqual(alarmLine().detail, null);
+
+  accounts[0] = { ...accounts[0], object: "linked_account", status: "expired" };
+  await read();
+  const [mended] = await object().sql("SELECT status FROM links WHERE type = 'direct_debit_kbank'");
+  assert.deepEqual(mended, { status: "expired" });
 });
 
 test("fifty repetitions at once of a lost create make nothing twice", async () => {
@@ -369,9 +486,6 @@ test("fifty repetitions at once of a lost create make nothing twice", async () =
   const answers = await Promise.all(Array.from({ length: 50 }, () => me.create({}, key)));
   for (const answer of answers) assert.equal(answer.body.id, accounts[0]?.id, JSON.stringify(answer.body));
   assert.equal(posts(), 1);
-  const links = await db
-    .prepare("SELECT count(*) AS n FROM links WHERE id = ?")
-    .bind(accounts[0]?.id)
-    .first();
-  assert.deepEqual(links, { n: 1 });
+  assert.deepEqual(await object().sql("SELECT id FROM links"), [{ id: accounts[0]?.id }]);
+  assert.equal((await object().sql("SELECT 1 FROM audit WHERE action = 'adopt'")).length, 1);
 });

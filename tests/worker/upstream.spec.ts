@@ -8,6 +8,7 @@ import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { openStamp } from "../support/stamp.ts";
 import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
@@ -91,7 +92,7 @@ test("a create is sent once, form-encoded, with a fixed list of headers", async 
   const form = new URLSearchParams(sent.body);
   assert.deepEqual(
     [...form.keys()],
-    ["type", "return_uri", "citizen_id", "metadata[order]", "metadata[linked_accounts_attempt]"],
+    ["type", "return_uri", "citizen_id", "metadata[order]", "metadata[linked_accounts_stamp]"],
   );
   assert.equal(form.get("metadata[order]"), "กขค");
   assert.match(form.get("return_uri") ?? "", /^http:\/\/127\.0\.0\.1:1\/return\?a=b&link_state=[\w-]{22}$/);
@@ -99,7 +100,8 @@ test("a create is sent once, form-encoded, with a fixed list of headers", async 
     sent.headers.authorization,
     `Basic ${Buffer.from(`${secrets.OMISE_SECRET_KEY}:`).toString("base64")}`,
   );
-  assert.equal(sent.headers["idempotency-key"], form.get("metadata[linked_accounts_attempt]"));
+  const stamp = openStamp(secrets.LEDGER_KEY, form.get("metadata[linked_accounts_stamp]") ?? "");
+  assert.equal(sent.headers["idempotency-key"], stamp?.attempt);
   assert.notEqual(sent.headers["idempotency-key"], key);
   assert.equal(sent.headers["omise-version"], "2019-05-29");
   assert.equal(sent.headers["x-request-id"], answer.headers.get("X-Request-Id"));
