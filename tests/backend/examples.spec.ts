@@ -10,7 +10,7 @@ import type { Readable } from "node:stream";
 import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FakeOmise } from "../../harness/omise.ts";
-import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
+import { type RunningSandbox, randomSecrets, startSandbox } from "../../harness/stack.ts";
 import { sign as signWith } from "../support/webhook.ts";
 
 type Program = ChildProcessByStdio<null, Readable, Readable>;
@@ -47,7 +47,7 @@ async function run(name: string, args: string[], env: Record<string, string>) {
 suite("create_account", () => {
   const secrets = randomSecrets();
   const args = ["direct_debit_scb", "https://shop.example/return?a=1", "A-17"];
-  let sandbox: Running;
+  let sandbox: RunningSandbox;
 
   before(async () => {
     sandbox = await startSandbox({ secrets });

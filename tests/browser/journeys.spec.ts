@@ -177,11 +177,8 @@ test("a second customer sees nothing of the first one's, and cannot use a return
   await other.close();
 
   // approved by another, so never confirmed: its owner has not come back through it
-  const row = await (await stack.workerDb())
-    .prepare("SELECT confirmed_at FROM links WHERE id = ?")
-    .bind(id)
-    .first();
-  expect(row).toEqual({ confirmed_at: null });
+  const rows = await stack.customer("customer-malee").sql("SELECT confirmed_at FROM links WHERE id = ?", id);
+  expect(rows).toEqual([{ confirmed_at: null }]);
 });
 
 test.describe("when the Worker cannot be reached", () => {

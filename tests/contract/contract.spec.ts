@@ -16,7 +16,7 @@ import { text } from "node:stream/consumers";
 import { after, before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { OPERATE, token } from "../../harness/session.ts";
-import { type Database, randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
+import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { Customer, register } from "../support/customer.ts";
 import { until } from "../support/until.ts";
 import { type ContractDocument, documentFor, type Kind, type Known } from "./document.ts";
@@ -32,7 +32,6 @@ const secrets = randomSecrets();
 /** How often the Worker gave which answer since the last run began: route, status, reason. */
 const answers = new Map<string, number>();
 let stack: Stack;
-let db: Database;
 let me: Customer;
 let known: Known;
 
@@ -43,12 +42,12 @@ before(async () => {
     workerBindings: { ACCOUNT_TYPES: BANKS.map((bank) => `direct_debit_${bank}`).join() },
     log: (line) => {
       if (!line.startsWith('{"request_id"')) return;
-      const { route, status, reason } = JSON.parse(line);
+      const { part, route, status, reason } = JSON.parse(line);
+      if (part !== "edge") return;
       const answer = reason ? `${route} ${status} ${reason}` : `${route} ${status}`;
       answers.set(answer, (answers.get(answer) ?? 0) + 1);
     },
   });
-  db = await stack.workerDb();
   me = customer();
   known = { returnUri: `${stack.storefrontUrl}/return`, ids: [], linkStates: [] };
   for (const end of ["approve", "approve", "approve", "decline", "delete", "nothing"] as const) {
@@ -221,7 +220,8 @@ const USUAL = [
 ];
 
 test("a customer is answered as documented, whatever they send", async (t) => {
-  const attempts = async () => (await db.prepare("SELECT id FROM attempts").all()).results.length;
+  const attempts = async () =>
+    (await stack.customer(String(me.claims.sub)).sql("SELECT id FROM attempts")).length;
   const before = await attempts();
   assertKept(t, await fuzz(among("customer", me.claims)));
   await assertAnswered(...USUAL, "audit 403 operator_only", "delete 404 not_found", "retrieve 404 not_found");

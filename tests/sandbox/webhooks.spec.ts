@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, suite, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { type Running, randomSecrets, startSandbox } from "../../harness/stack.ts";
+import { type RunningSandbox, randomSecrets, startSandbox } from "../../harness/stack.ts";
 import { until } from "../support/until.ts";
 import { sign } from "../support/webhook.ts";
 import { type Answer, sandbox as another, basic, RETURN_URI, read } from "./sandbox.ts";
@@ -98,13 +98,13 @@ type Bindings = Record<string, string | undefined>;
 
 /** A sandbox whose clock the test sets. */
 class Sandbox {
-  #running: Running | undefined;
+  #running: RunningSandbox | undefined;
   #bindings: Bindings = {};
   #folder = "";
   /** What the sandbox's clock shows, standing still, in seconds after its first start. */
   now = 0;
 
-  get running(): Running {
+  get running(): RunningSandbox {
     assert.ok(this.#running, "the sandbox runs");
     return this.#running;
   }

@@ -23,7 +23,11 @@ before(async () => {
   omise.answer = (request, response, form) => {
     const known = request.method === "GET" && /lnac_\w+/.exec(request.url ?? "")?.[0];
     const created_at = `${new Date().toISOString().slice(0, 19)}Z`;
-    const body = account({ registration_uri: `${omiseUrl}/register`, created_at, ...(known && { id: known }) });
+    const body = account({
+      registration_uri: `${omiseUrl}/register`,
+      created_at,
+      ...(known && { id: known }),
+    });
     answering(200, body)(request, response, form);
   };
   const log = (line: string) => lines.push(line);
@@ -51,7 +55,8 @@ async function held(): Promise<() => void> {
 }
 
 const reads = () => omise.requests.filter(({ method }) => method === "GET").length;
-const ended = () => lines.filter((line) => line.includes('"part":"edge"') && line.includes("retrieve")).length;
+const ended = () =>
+  lines.filter((line) => line.includes('"part":"edge"') && line.includes("retrieve")).length;
 
 test("a held answer whose client has hung up is held no longer, and read for no more", async () => {
   const asked = reads();

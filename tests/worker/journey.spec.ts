@@ -16,7 +16,13 @@ const customer = (sub: string = randomUUID(), more: Record<string, unknown> = {}
 const object = (who: Customer) => stack.customer(String(who.claims.sub));
 
 before(async () => {
-  stack = await startStack({ secrets: randomSecrets(), storefront: false, log: (line) => lines.push(line) });
+  stack = await startStack({
+    secrets: randomSecrets(),
+    storefront: false,
+    // unless it is set
+    workerBindings: { CREATES_PER_DAY: undefined },
+    log: (line) => lines.push(line),
+  });
 });
 after(() => stack?.dispose());
 
@@ -74,7 +80,7 @@ test("deleting a pending account is refused", async () => {
   assertError(await me.delete(body.id), 400, "not_registered");
 });
 
-test("somebody else's, an unknown and an ill-formed id are one answer", async () => {
+test("another customer's, an unknown and an ill-formed id get one answer", async () => {
   const mine = (await customer().create()).body.id;
   const stranger = customer();
   const answers = [];
@@ -95,7 +101,7 @@ test("somebody else's, an unknown and an ill-formed id are one answer", async ()
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
 });
 
-test("an operator sees every account of the key, whoever made it", async () => {
+test("an operator sees every account of the key, those of other systems too", async () => {
   const operator = customer("operator", OPERATE);
   const { id } = (await customer().create()).body;
   assert.equal((await operator.get(id)).body.id, id);
@@ -114,7 +120,7 @@ test("an operator sees every account of the key, whoever made it", async () => {
   assertError(await operator.get("nonsense"), 404, "not_found");
 });
 
-test("a return belongs to the customer who left, and to nobody else", async () => {
+test("a return belongs to the customer who left, and to no other", async () => {
   const attacker = customer();
   const victim = customer();
   const { body } = await attacker.create();
@@ -184,7 +190,7 @@ test("a second pending account of a type is refused, or replaces the first, ten 
 test("an account that the bank has settled no longer stands in the way", async () => {
   const me = customer();
   const first = await me.create();
-  // nobody has read the account since: the ledger still believes it to be pending
+  // it was not read since: the ledger still believes it to be pending
   await register(first.body.registration_uri, "decline");
   const second = await me.create();
   assert.equal(second.status, 200, JSON.stringify(second.body));

@@ -44,7 +44,7 @@ beforeEach(() => {
 });
 
 suite("a customer", () => {
-  test("sees their own accounts and nobody else's, in Omise's envelope", async () => {
+  test("sees their own accounts and no other customer's, in Omise's envelope", async () => {
     const other = customer();
     const mine = await seed([
       { owner: subjectOf(me), account: { created_at: "2024-06-01T00:00:00Z" } },
@@ -85,14 +85,14 @@ suite("a customer", () => {
     assert.deepEqual(data, mine);
     assert.deepEqual(Object.keys(data[0] ?? {}), ATTRIBUTES);
     assert.deepEqual((await list(other)).body.data, theirs);
-    const nobody = (await list(customer())).body;
-    assert.deepEqual([nobody.data, nobody.total], [[], 0]);
+    const none = (await list(customer())).body;
+    assert.deepEqual([none.data, none.total], [[], 0]);
     assert.deepEqual(omise.requests, [], "Omise is not asked");
   });
 
   test("pages through many without loss or repeat, in both orders", async () => {
     const other = subjectOf(customer());
-    // four to a second, so that the order within one is told by the id alone; and somebody else's between them
+    // four to a second, so that the order within one is told by the id alone; and another customer's between them
     const time = (i: number) => new Date(Date.UTC(2024, 5, 1) + Math.floor(i / 4) * 1000);
     const shuffled = Array.from({ length: 230 }, (_, i) => (i * 97) % 230);
     const seeds = shuffled.map((i) => ({

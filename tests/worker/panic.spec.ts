@@ -267,7 +267,9 @@ test("other origins are not let in by a fault", async () => {
 });
 
 test("an alarm that dies is logged, and so are the calls that it took with it", async () => {
-  const doomed = new Customer(worker.url, sessionOf(worker, secrets), { sub: `alarm dies by panic: ${randomUUID()}` });
+  const doomed = new Customer(worker.url, sessionOf(worker, secrets), {
+    sub: `alarm dies by panic: ${randomUUID()}`,
+  });
   assert.equal((await doomed.create()).status, 200);
   hold();
   const read = me.get(id);

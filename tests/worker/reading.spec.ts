@@ -235,15 +235,15 @@ test("an answer says where its time went, and the log has the same", async () =>
     "a line of the object's, and one of the edge's",
   );
   for (const [, rest] of parts)
-   assert.deepEqual(rest, {
-    request_id: id,
-    route: "retrieve",
-    status: 200,
-    reason: null,
-    ledger: null,
-    detail: null,
-    upstream_calls: 1,
-  });
+    assert.deepEqual(rest, {
+      request_id: id,
+      route: "retrieve",
+      status: 200,
+      reason: null,
+      ledger: null,
+      detail: null,
+      upstream_calls: 1,
+    });
 });
 
 test("a status that no account is known to go to is taken, and logged", async () => {

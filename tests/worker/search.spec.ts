@@ -63,7 +63,7 @@ suite("a customer", () => {
       account: { created_at: `2024-06-03T00:00:0${i}Z`, ...attributes },
     });
     const rows = await seed(Object.values(described).map((attributes, i) => row(me, attributes, i)));
-    // the same words at somebody else's
+    // the same words in another customer's
     const theirs = Object.values(described).map(({ id, ...attributes }) => ({
       ...attributes,
       id: `${id}theirs`,
