@@ -5,9 +5,10 @@ import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type DurableObject, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -48,7 +49,10 @@ function inTurn(...answers: FakeOmise["answer"][]): FakeOmise["answer"] {
   return (...args) => answers[Math.min(next++, answers.length - 1)]?.(...args);
 }
 
-const object = () => worker.customer(String(me.claims.sub));
+const object = (who = me): DurableObject => worker.customer(String(who.claims.sub));
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 const get = (prefer?: string, who = me): Promise<Answer> =>
   who.fetch("GET", `/linked_accounts/${mine.id}`, prefer ? { headers: { Prefer: prefer } } : {});
 
@@ -63,6 +67,76 @@ test("fifty polls at once are one request to Omise where it says something new",
   const answers = await Promise.all(Array.from({ length: 50 }, () => get()));
   for (const answer of answers) assert.equal(answer.body.status, "successful", JSON.stringify(answer.body));
   assert.equal(omise.requests.length, 1);
+});
+
+test("a shared reading is for its owner alone", async () => {
+  assert.equal((await get()).body.status, "pending");
+  const stranger = new Customer(worker.url, me.session, { sub: randomUUID() });
+  assertError(await get(undefined, stranger), 404, "not_found");
+  assert.deepEqual((await get()).body, { ...mine, confirmed_at: null });
+  assert.equal(omise.requests.length, 1);
+});
+
+test("a ledger that cannot be read is unavailable to its own customer alone", async () => {
+  const first = mine;
+  const other = new Customer(worker.url, me.session, { sub: randomUUID() });
+  mine = account({ registration_uri: `${omiseUrl}/register` });
+  assert.equal((await other.create()).status, 200);
+  await object().sql("ALTER TABLE links RENAME TO elsewhere");
+  try {
+    assertError(await me.get(String(first.id)), 503, "ledger_unavailable");
+    assert.equal((await get(undefined, other)).body.id, mine.id);
+  } finally {
+    await object().sql("ALTER TABLE elsewhere RENAME TO links");
+  }
+  mine = first;
+  assert.equal((await get()).body.id, first.id);
+});
+
+test("an account that has been pending for long is read more rarely, but each ten seconds for those who wait", async () => {
+  const customers = Object.entries({ "one minute": 1, "six minutes": 6, "an hour": 61 }).map(
+    ([name, minutes]) => {
+      const created_at = new Date(Date.now() - minutes * 60_000).toISOString().replace(/\.\d+Z/, "Z");
+      const who = new Customer(worker.url, me.session, { sub: randomUUID() });
+      return { name, who, made: account({ created_at, registration_uri: `${omiseUrl}/register` }) };
+    },
+  );
+  for (const { who, made } of customers) {
+    mine = made;
+    assert.equal((await who.create()).status, 200);
+  }
+  omise.answer = (request, ...rest) => {
+    const found = customers.find(({ made }) => made.location === request.url);
+    answering(200, found?.made)(request, ...rest);
+  };
+  omise.requests.length = 0;
+  const readings = async (prefer?: string) => {
+    for (const { who, made } of customers) {
+      const init = prefer ? { headers: { Prefer: prefer } } : {};
+      const answer = await who.fetch("GET", String(made.location), init);
+      assert.equal(answer.body.status, "pending", JSON.stringify(answer.body));
+    }
+    return customers.map(({ name, made }) => {
+      const times = omise.requests.filter(({ path }) => path === made.location).length;
+      return `${name}: ${times}`;
+    });
+  };
+  assert.deepEqual(await readings(), ["one minute: 1", "six minutes: 1", "an hour: 1"]);
+  await pause(3_100);
+  assert.deepEqual(await readings(), ["one minute: 2", "six minutes: 1", "an hour: 1"]);
+  await pause(7_100);
+  assert.deepEqual(await readings(), ["one minute: 3", "six minutes: 2", "an hour: 1"]);
+  assert.deepEqual(await readings("wait=1"), ["one minute: 3", "six minutes: 2", "an hour: 2"]);
+});
+
+test("new words about an account are taken without an entry in the audit, where its status is the same", async () => {
+  const audit = () => object().sql("SELECT action, outcome FROM audit ORDER BY seq");
+  const entries = await audit();
+  mine = { ...mine, metadata: { order: "18" } };
+  assert.deepEqual((await get()).body.metadata, { order: "18" });
+  const kept = await object().sql("SELECT account ->> '$.metadata.order' AS kept FROM links");
+  assert.deepEqual(kept, [{ kept: "18" }]);
+  assert.deepEqual(await audit(), entries);
 });
 
 test("confirming is seen at once by those who poll", async () => {
@@ -93,7 +167,7 @@ test("what is kept of an account is held to be JSON before it is shown", async (
 test("a reading is never older than what the ledger knows", async () => {
   assert.equal((await get()).body.status, "pending");
   mine = { ...mine, status: "successful" };
-  // read by another, and written down
+  // read by the alarm, and written down
   await object().sql("UPDATE links SET due_at = 0");
   await object().runAlarm();
   assert.equal((await get()).body.status, "successful");
@@ -127,6 +201,42 @@ test("a held answer comes when the bank has decided", async () => {
   assert.equal(omise.requests.length, 2);
 });
 
+test("a held answer comes at once where another reading brings the news", async () => {
+  // one that was made an hour ago is read each ten seconds
+  await object().sql("UPDATE links SET created_at = 0");
+  const held = get("wait=25");
+  await until(async () => omise.requests.length > 0);
+  // the held request has taken its reading
+  await pause(200);
+  mine = { ...mine, status: "successful" };
+  await object().sql("UPDATE links SET due_at = 0");
+  const began = Date.now();
+  await object().runAlarm();
+  assert.equal((await held).body.status, "successful");
+  const took = Date.now() - began;
+  assert.ok(took < 2_000, `${took} ms`);
+  assert.equal(omise.requests.length, 2, "the alarm's reading is the only other");
+});
+
+test("a held answer comes at once where the account is deleted", async () => {
+  await object().sql("UPDATE links SET created_at = 0");
+  const held = get("wait=25");
+  await until(async () => omise.requests.length > 0);
+  await pause(200);
+  omise.answer = json(200, () => ({ ...mine, status: "deleted" }));
+  const began = Date.now();
+  assert.equal((await me.delete(mine.id as string)).body.status, "deleted");
+  assert.equal((await held).body.status, "deleted");
+  const took = Date.now() - began;
+  assert.ok(took < 2_000, `${took} ms`);
+});
+
+test("fifty held answers are one reading in three seconds", async () => {
+  const answers = await Promise.all(Array.from({ length: 50 }, () => get("wait=4")));
+  for (const answer of answers) assert.equal(answer.body.status, "pending", JSON.stringify(answer.body));
+  assert.equal(omise.requests.length, 2);
+});
+
 test("a held answer comes when its time is over", async () => {
   const answer = await get("wait=1");
   assert.equal(answer.status, 200);
@@ -149,7 +259,7 @@ test("while an answer is held Omise may fail: the last reading is an answer", as
   assert.equal(answer.body.status, "pending");
 });
 
-test("somebody else's account is not waited for", async () => {
+test("another customer's account is not waited for", async () => {
   const stranger = new Customer(worker.url, me.session, { sub: randomUUID() });
   assertError(await get("wait=25", stranger), 404, "not_found");
   assert.equal(omise.requests.length, 0);

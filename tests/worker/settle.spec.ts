@@ -233,6 +233,8 @@ test("the stamp is found amid hundreds of accounts of one second, a page a reque
     const [row] = await object().sql("SELECT look_at FROM attempts");
     const wait = Number(row?.look_at) - Date.now();
     assert.ok(wait < 3 * SECOND, `the alarm looks on, in ${wait} ms`);
+    // not in this test
+    await object().sql("UPDATE attempts SET look_at = ?", Date.now() + HOUR);
   }
   assert.equal((await me.create({}, key)).body.id, mine.id);
   assert.equal(posts(), 1);
@@ -479,6 +481,37 @@ test("an account that cannot be read keeps neither the others nor a later alarm 
   await read();
   const [mended] = await object().sql("SELECT status FROM links WHERE type = 'direct_debit_kbank'");
   assert.deepEqual(mended, { status: "expired" });
+});
+
+test("a deletion whose outcome is not known is settled by a later alarm, however old the account is", async () => {
+  const { body } = await me.create();
+  const old = seconds(Date.now() - 30 * 24 * HOUR);
+  accounts[0] = { ...accounts[0], status: "successful", created_at: old };
+  await object().sql(
+    "UPDATE links SET status = 'successful', created_at = ?, account = json_set(account, '$.status', 'successful', '$.created_at', ?)",
+    Date.parse(old),
+    old,
+  );
+  const answer = omise.answer;
+  omise.answer = (request) => void request.socket.destroy();
+  try {
+    assert.ok((await me.delete(body.id)).status >= 500);
+    // while Omise cannot be asked nothing is known
+    await read();
+    const [row] = await object().sql("SELECT due_at FROM links WHERE deleting IS NOT NULL");
+    assert.ok(Number(row?.due_at) > Date.now(), `the alarm asks again: ${row?.due_at}`);
+  } finally {
+    omise.answer = answer;
+  }
+  accounts[0] = { ...accounts[0], status: "deleted" };
+  await read();
+  assert.deepEqual(await object().sql("SELECT status, deleting, due_at FROM links"), [
+    { status: "deleted", deleting: null, due_at: null },
+  ]);
+  assert.deepEqual(await object().sql("SELECT actor, outcome FROM audit WHERE action = 'delete'"), [
+    { actor: me.claims.sub, outcome: "begun" },
+    { actor: me.claims.sub, outcome: "deleted" },
+  ]);
 });
 
 test("fifty repetitions at once of a lost create make nothing twice", async () => {

@@ -37,7 +37,7 @@ pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
             ledger.looked(&attempt.id, Some(next), None)?;
         }
     }
-    for id in ledger.links_due(now())? {
+    for (id, since) in ledger.links_due(now())? {
         let outcome = match ledger.intent(&id)? {
             Some(intent) => delete::settle(object, &intent, &id).await,
             None => match upstream::read(&object.context, &id).await {
@@ -52,8 +52,7 @@ pub(super) async fn run(object: &Object<'_>, env: &Env) -> Result<(), Failure> {
         if let Err(failure) = outcome {
             object.context.trace.note(failure.log().unwrap_or_default());
             let [random] = random()?;
-            let created_at = ledger.found(&id)?.created_at;
-            ledger.read_again(&id, over::next_reading(created_at, now(), random))?;
+            ledger.read_again(&id, over::next_reading(since, now(), random))?;
         }
     }
     ledger.prune(now())?;

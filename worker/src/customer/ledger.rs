@@ -268,7 +268,7 @@ impl Ledger {
     pub(crate) fn refused(&self, attempt: &str, reason: Reason) -> Stored<()> {
         self.trace.ledger("refused");
         self.write(|| {
-            self.move_attempt(attempt, Event::Refused, None, None)?;
+            self.move_attempt(attempt, Event::Refused, None)?;
             self.audit("create", None, reason.as_str()).map(drop)
         })
     }
@@ -281,8 +281,11 @@ impl Ledger {
 
     /// The quiet period is over: the customer is free, though an account may still be found, which is looked for at `next`.
     pub(crate) fn abandon(&self, attempt: &str, next: Option<Millis>) -> Stored<()> {
+        // an orphan is looked for from where it most likely is
+        let look: [JsValue; 3] = [attempt.into(), next.map_or(JsValue::NULL, number), JsValue::NULL];
         self.write(|| {
-            if self.move_attempt(attempt, Event::Over, None, next)? {
+            if self.move_attempt(attempt, Event::Over, None)? {
+                self.tables.run(sql::LOOKED, &look)?;
                 self.trace.ledger("abandoned");
                 self.audit("abandon", None, "ok")?;
             }
@@ -291,24 +294,12 @@ impl Ledger {
     }
 
     /// Moves an attempt, as attempt.rs says; whether it moved.
-    fn move_attempt(
-        &self,
-        id: &str,
-        event: Event,
-        link: Option<(&str, bool)>,
-        look_at: Option<Millis>,
-    ) -> Stored<bool> {
+    fn move_attempt(&self, id: &str, event: Event, link: Option<(&str, bool)>) -> Stored<bool> {
         let Some(found) = self.attempt(id)? else { return Ok(false) };
         let Some(state) = found.state.after(event) else { return Ok(false) };
         let is_pending = link.is_some_and(|(_, is_pending)| is_pending);
-        let values = [
-            id.into(),
-            state.as_str().into(),
-            number(is_pending.into()),
-            optional(link.map(|(id, _)| id)),
-            look_at.map_or(JsValue::NULL, number),
-        ];
-        self.tables.run(sql::MOVE, &values)?;
+        let link = optional(link.map(|(id, _)| id));
+        self.tables.run(sql::MOVE, &[id.into(), state.as_str().into(), number(is_pending.into()), link])?;
         Ok(true)
     }
 
@@ -353,7 +344,7 @@ impl Ledger {
         ];
         self.write(|| {
             self.tables.run(sql::LINK, &values)?;
-            self.move_attempt(attempt, Event::Found, Some((id, account.status == Status::Pending)), None)?;
+            self.move_attempt(attempt, Event::Found, Some((id, account.status == Status::Pending)))?;
             if let Some(event) = event {
                 self.seen(event)?;
             }
@@ -480,10 +471,13 @@ impl Ledger {
         self.tables.run(sql::DELETED, &[id.into(), number(*seq), due.map_or(JsValue::NULL, number)])
     }
 
-    /// Links that the alarm is to read by now.
-    pub(crate) fn links_due(&self, now: Millis) -> Stored<Vec<LinkedAccountId>> {
-        let id = |row: &Row| LinkedAccountId::parse(&row.text("id")?).map_err(|_| corrupt("links.id"));
-        self.tables.all(sql::LINKS_DUE, &[number(now)])?.iter().map(id).collect()
+    /// Links that the alarm is to read by now, each with the time since when it has been trying.
+    pub(crate) fn links_due(&self, now: Millis) -> Stored<Vec<(LinkedAccountId, Millis)>> {
+        let due = |row: &Row| {
+            let id = LinkedAccountId::parse(&row.text("id")?).map_err(|_| corrupt("links.id"))?;
+            Ok((id, row.optional_number("due_since")?.unwrap_or(now)))
+        };
+        self.tables.all(sql::LINKS_DUE, &[number(now)])?.iter().map(due).collect()
     }
 
     /// When the alarm is to read a link next.

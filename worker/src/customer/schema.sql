@@ -54,6 +54,8 @@ CREATE TABLE links (
   deleting INTEGER,
   -- when the alarm is to read it; null: never
   due_at INTEGER,
+  -- the first such time: what fails is tried for a day from then on
+  due_since INTEGER,
   -- as Omise says: lists are ordered by it
   created_at INTEGER NOT NULL
 ) STRICT;

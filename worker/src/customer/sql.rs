@@ -83,7 +83,7 @@ statements! {
     BEGIN = "INSERT INTO attempts
                (id, idempotency_key, fingerprint, type, state, current, link_state_hash, look_at, created_at)
              VALUES (?1, ?2, ?3, ?4, 'asked', 1, ?5, ?6, ?7)";
-    MOVE = "UPDATE attempts SET state = ?2, current = min(current, ?3), link = ?4, look_at = ?5, look_from = NULL,
+    MOVE = "UPDATE attempts SET state = ?2, current = min(current, ?3), link = ?4, look_at = NULL, look_from = NULL,
               idempotency_key = iif(?2 = 'refused', NULL, idempotency_key)
             WHERE id = ?1";
     /// The attempt whose link is no longer pending.
@@ -93,16 +93,17 @@ statements! {
     PRUNE_ATTEMPTS = "DELETE FROM attempts WHERE created_at < ?1";
     PRUNE_EVENTS = "DELETE FROM events WHERE seen_at < ?1";
 
-    LINK = "INSERT INTO links (id, attempt, type, status, account, read_at, link_state_hash, due_at, created_at)
-            SELECT ?2, id, ?3, ?4, ?5, ?6, link_state_hash, ?7, ?8 FROM attempts WHERE id = ?1";
+    LINK = "INSERT INTO links (id, attempt, type, status, account, read_at, link_state_hash, due_at, due_since, created_at)
+            SELECT ?2, id, ?3, ?4, ?5, ?6, link_state_hash, ?7, ?7, ?8 FROM attempts WHERE id = ?1";
     FIND = concat!("SELECT ", seen!(), ", deleting FROM links WHERE id = ?1");
     /// While a deletion's outcome is not known, the alarm comes for that.
-    RECORD = "UPDATE links SET status = ?2, account = ?3, read_at = ?4, due_at = iif(deleting IS NULL, ?5, due_at) WHERE id = ?1";
-    LINKS_DUE = "SELECT id FROM links WHERE due_at <= ?1 ORDER BY due_at";
+    RECORD = "UPDATE links SET status = ?2, account = ?3, read_at = ?4, due_at = iif(deleting IS NULL, ?5, due_at),
+                due_since = iif(deleting IS NULL, ?5, due_since) WHERE id = ?1";
+    LINKS_DUE = "SELECT id, due_since FROM links WHERE due_at <= ?1 ORDER BY due_at";
     LINK_DUE = "UPDATE links SET due_at = ?2 WHERE id = ?1";
-    DELETING = "UPDATE links SET deleting = ?2, due_at = ?3 WHERE id = ?1";
+    DELETING = "UPDATE links SET deleting = ?2, due_at = ?3, due_since = ?3 WHERE id = ?1";
     /// Only its own intent's outcome is known: another may have begun meanwhile.
-    DELETED = "UPDATE links SET deleting = NULL, due_at = ?3 WHERE id = ?1 AND deleting = ?2";
+    DELETED = "UPDATE links SET deleting = NULL, due_at = ?3, due_since = ?3 WHERE id = ?1 AND deleting = ?2";
     CONFIRM = "UPDATE links SET confirmed_at = ?2 WHERE link_state_hash = ?1";
     CONFIRMED = concat!("SELECT ", seen!(), " FROM links WHERE link_state_hash = ?1");
 
