@@ -323,6 +323,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   };
 }
 
+/** Starts another Worker in the place of ours, with a D1 database of its own, made by the migrations of a folder. */
+export async function startPeer(
+  options: WorkerOptions & { script: string; migrations: string },
+): Promise<Running & { db(): Promise<Database> }> {
+  const port = options.port || (await freePort());
+  const bindings = { ...bindingsOf(options, `http://${HOST}:${port}`), ...options.bindings };
+  const { mf, url } = await run("worker", "build", { ...options, port, bindings });
+  try {
+    await migrate(await mf.getD1Database("DB"), options.migrations);
+  } catch (error) {
+    await mf.dispose();
+    throw error;
+  }
+  return { url, db: () => mf.getD1Database("DB"), dispose: () => mf.dispose() };
+}
+
 /** The Worker's text bindings, for a Worker at `url`. */
 export function bindingsOf(
   { omiseUrl, storefrontUrl, secrets }: Pick<WorkerOptions, "omiseUrl" | "storefrontUrl" | "secrets">,
@@ -424,8 +440,12 @@ async function run(
   const mf = new Miniflare({
     ...workerOptions,
     ratelimits,
-    d1Databases: left(workerOptions.d1Databases as Record<string, string>),
-    durableObjects: left(workerOptions.durableObjects as Record<string, { className: string }>),
+    ...(options.script === undefined
+      ? {
+          d1Databases: left(workerOptions.d1Databases as Record<string, string>),
+          durableObjects: left(workerOptions.durableObjects as Record<string, { className: string }>),
+        }
+      : { d1Databases: { DB: "peer" }, durableObjects: {} }),
     name: folder,
     bindings,
     modulesRoot: join(ROOT, folder),

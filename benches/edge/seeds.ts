@@ -2,7 +2,8 @@
 // for those who poll.
 
 import { account } from "../../harness/omise.ts";
-import type { Database } from "../../harness/stack.ts";
+import type { Database, RunningWorker } from "../../harness/stack.ts";
+import { seedLinks } from "../../tests/support/seed.ts";
 
 const CUSTOMERS = 2_000;
 /** How many accounts each has; what a list is of. */
@@ -57,7 +58,33 @@ export function seed(number: number, origin: string): Account {
   return { ...pending, status: "successful", last_digits: "1234", registered_at: LINKED_AT };
 }
 
-/** Puts all of them into a ledger, as their owners see them. */
+/** Puts all of them into the objects of their owners, as those see them. */
+export async function fillObjects(worker: RunningWorker, origin: string): Promise<void> {
+  const numbers = Array.from({ length: ACCOUNTS + 1 }, (_, number) => number);
+  const seeds = numbers.map((number) => {
+    const { [STAMP]: _, ...metadata } = seed(number, origin).metadata;
+    return {
+      owner: ownerOf(number),
+      account: { ...seed(number, origin), return_uri: `${SHOP}/return`, metadata },
+      confirmed_at: LINKED_AT,
+    };
+  });
+  await seedLinks(worker, seeds);
+}
+
+/** Takes back what was created and deleted since, in every object. */
+export async function restoreObjects(worker: RunningWorker): Promise<void> {
+  for (const owner of new Set(Array.from({ length: ACCOUNTS + 1 }, (_, number) => ownerOf(number)))) {
+    await worker.customer(owner).sql(
+      `DELETE FROM attempts;
+       DELETE FROM links WHERE attempt NOT LIKE 'attempt-%';
+       UPDATE links SET status = 'successful', account = json_set(account, '$.status', 'successful'), deleting = NULL
+       WHERE status = 'deleted'`,
+    );
+  }
+}
+
+/** Puts all of them into the ledger of a peer, as their owners see them. */
 export async function fill(db: Database, origin: string): Promise<void> {
   const insert = db.prepare(
     `INSERT INTO links (id, owner, attempt, type, status, account, read_at, link_state_hash, confirmed_at, created_at)
