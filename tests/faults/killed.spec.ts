@@ -10,7 +10,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { assertError } from "../support/answer.ts";
 import type { Customer } from "../support/customer.ts";
 import { until } from "../support/until.ts";
-import { Relayed, stamps } from "./relayed.ts";
+import { Relayed } from "./relayed.ts";
 
 const ROUNDS = process.env.FULL ? 50 : 3;
 
@@ -30,8 +30,6 @@ after(async () => {
 });
 beforeEach(async () => {
   relayed.calm();
-  // a run of the cron is about this test's alone
-  await (await relayed.db()).prepare("DELETE FROM attempts").run();
   me = relayed.customer();
 });
 
@@ -81,7 +79,7 @@ async function createInVain(key: string): Promise<void> {
   pid = started();
   assert.deepEqual(
     (await relayed.attempts(me)).map(({ state, link }) => ({ state, link })),
-    [{ state: "in_flight", link: null }],
+    [{ state: "asked", link: null }],
   );
 }
 
@@ -94,7 +92,7 @@ const WAYS: [name: string, reconcile: (key: string) => Promise<void>][] = [
       assert.equal(answer.headers.get("Idempotent-Replayed"), "true");
     },
   ],
-  ["the cron", () => relayed.worker.cron()],
+  ["the alarm", () => relayed.alarm(me)],
 ];
 
 for (let round = 1; round <= ROUNDS; round++) {
@@ -104,8 +102,7 @@ for (let round = 1; round <= ROUNDS; round++) {
       relayed.relay.onAnswer = kill;
       await createInVain(key);
       relayed.relay.onAnswer = () => {};
-      assertError(await me.create({}, key), 409, "attempt_in_flight");
-      await relayed.pastInFlight(me);
+      // what is in no memory is in doubt, not in flight
       await reconcile(key);
       const held = await relayed.heldFor(me);
       const [account] = held;
@@ -128,12 +125,10 @@ test("killed before Omise was reached: it is in doubt, then abandoned, and asked
   await createInVain(key);
   await dead;
   relayed.relay.fault = () => undefined;
-  assertError(await me.create({}, key), 409, "attempt_in_flight");
-  await relayed.pastInFlight(me);
   assertError(await me.create({}, key), 502, "outcome_unknown");
   assertError(await me.create(), 409, "already_pending");
   await relayed.pastQuiet(me);
-  await relayed.worker.cron();
+  await relayed.alarm(me);
   assertError(await me.create({}, key), 409, "attempt_abandoned");
   assert.deepEqual(await relayed.heldFor(me), []);
   assert.equal(relayed.relay.count("POST"), 1);
@@ -141,7 +136,7 @@ test("killed before Omise was reached: it is in doubt, then abandoned, and asked
 });
 
 test("no attempt has made two accounts, however often it died", async () => {
-  const made = stamps(await relayed.held());
+  const made = (await relayed.held()).map((account) => relayed.stamp(account)?.attempt);
   assert.equal(made.length, ROUNDS * WAYS.length + 1);
   assert.equal(new Set(made).size, made.length);
 });

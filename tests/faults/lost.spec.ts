@@ -9,7 +9,7 @@ import { answerOf, type Fault } from "../../harness/relay.ts";
 import { assertError } from "../support/answer.ts";
 import { type Customer, register } from "../support/customer.ts";
 import { eventId } from "../support/webhook.ts";
-import { type Breakage, breakDatabase, Relayed, repairDatabase, stamps } from "./relayed.ts";
+import { type Breakage, breakDatabase, Relayed, repairDatabase } from "./relayed.ts";
 
 const RUNS = process.env.FULL ? 1_000 : 50;
 /** `SEED=…` has the same runs again. */
@@ -66,15 +66,14 @@ const WAYS: Record<string, (me: Customer, request: Create) => Promise<void>> = {
     for (const { status, body } of answers) assert.equal(status, 200, JSON.stringify(body));
   },
   "another key": async (me, { params }) => assertError(await me.create(params), 409, "already_pending"),
-  "the cron": () => relayed.worker.cron(),
-  "the cron, after a replacement": async (me, { params }) => {
+  "the alarm": (me) => relayed.alarm(me),
+  "the alarm, after a replacement": async (me, { params }) => {
     assert.equal((await me.create({ ...params, replace_pending: true })).status, 200);
-    await relayed.worker.cron();
+    await relayed.alarm(me);
   },
-  "the cron, after a webhook about it": async (me) => {
+  "a webhook about it": async (me) => {
     const [account] = await relayed.heldFor(me);
     assert.equal((await relayed.deliver(eventId(), account?.id ?? "")).status, 200);
-    await relayed.worker.cron();
   },
   "the same key, after the bank": async (me, { params, key }) => {
     const [account] = await relayed.heldFor(me);
@@ -113,16 +112,14 @@ test(`${RUNS} creates whose answers are lost: each account is its owner's, and n
     const request = { params: { type, metadata: { owner: me.claims.sub } }, key: randomUUID() };
     relayed.relay.fault = () => faultOf(fault);
     relayed.relay.onAnswer = async () => {
-      if (breakage) await breakDatabase(await relayed.db(), breakage);
+      if (breakage) await breakDatabase(relayed.object(me), breakage);
     };
     const first = await me.create(request.params, request.key);
-    await repairDatabase(await relayed.db());
+    await repairDatabase(relayed.object(me));
     relayed.calm();
     // what a fault leaves whole is an answer
     if (first.status !== 200) assertError(first, 502, "outcome_unknown");
     else assert.equal(breakage, null);
-    const [attempt] = await relayed.attempts(me);
-    if (attempt?.state === "in_flight") await relayed.pastInFlight(me);
 
     await WAYS[way]?.(me, request);
 
@@ -135,15 +132,19 @@ test(`${RUNS} creates whose answers are lost: each account is its owner's, and n
     );
     for (const { id, registration_uri, status } of held) {
       assert.equal((await relayed.link(id))?.owner, me.claims.sub);
-      // its owner can go on with it, and the next run of the cron is not about it
+      // its owner can go on with it
       if (status === "pending") await comeBack(me, id, registration_uri);
     }
   });
   await fc.assert(property, { numRuns: RUNS, seed: SEED, endOnFailure: true });
 
   const held = await relayed.held();
-  for (const { id, metadata } of held) assert.equal((await relayed.link(id))?.owner, metadata.owner);
-  const made = stamps(held);
+  const bySubject = new Map(owners.map((owner) => [owner.claims.sub, owner]));
+  for (const { id, metadata } of held) {
+    const owner = bySubject.get(metadata.owner);
+    assert.ok(owner && (await relayed.link(id, [owner])));
+  }
+  const made = held.map((account) => relayed.stamp(account)?.attempt);
   assert.equal(new Set(made).size, made.length, "no attempt has made two");
   const attempts = (await Promise.all(owners.map((owner) => relayed.attempts(owner)))).flat();
   assert.deepEqual(made.toSorted(), attempts.map(({ id }) => id).toSorted());

@@ -5,8 +5,9 @@ import { randomUUID } from "node:crypto";
 import { Relay } from "../../harness/relay.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import {
-  type Database,
-  type Running,
+  type DurableObject,
+  type RunningSandbox,
+  type RunningWorker,
   randomSecrets,
   type Secrets,
   startSandbox,
@@ -14,12 +15,9 @@ import {
 } from "../../harness/stack.ts";
 import type { Answer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { objectName, openStamp, STAMP, type Stamp } from "../support/stamp.ts";
 import { deliver, eventOf } from "../support/webhook.ts";
 
-/** The attribute of an account's metadata that names the attempt which made it. */
-const STAMP = "linked_accounts_attempt";
-/** How long after the deadline an attempt may be in flight, in milliseconds. */
-const IN_FLIGHT = 15_000;
 /** How long after the deadline an attempt is abandoned that made nothing, in milliseconds. */
 const QUIET = 600_000;
 
@@ -36,13 +34,13 @@ export interface Held {
 export interface Attempt {
   id: string;
   state: string;
-  open: number;
+  current: number;
   link: string | null;
 }
 
 export interface RelayedOptions {
   deadlineMs: number;
-  /** Folder for the Worker's database. Absent: in memory. */
+  /** Folder for the Worker's objects. Absent: in memory. */
   statePath?: string;
   /** Called before the Worker is started. */
   beforeWorker?: () => void;
@@ -50,13 +48,15 @@ export interface RelayedOptions {
 
 export class Relayed {
   readonly secrets: Secrets;
-  readonly sandbox: Running;
+  readonly sandbox: RunningSandbox;
   readonly relay: Relay;
   readonly lines: string[] = [];
   readonly #options: RelayedOptions;
-  #worker: Running | undefined;
+  #worker: RunningWorker | undefined;
+  /** Every customer, the newest last. */
+  readonly #customers: Customer[] = [];
 
-  private constructor(secrets: Secrets, sandbox: Running, relay: Relay, options: RelayedOptions) {
+  private constructor(secrets: Secrets, sandbox: RunningSandbox, relay: Relay, options: RelayedOptions) {
     this.secrets = secrets;
     this.sandbox = sandbox;
     this.relay = relay;
@@ -71,7 +71,7 @@ export class Relayed {
     return relayed;
   }
 
-  get worker(): Running {
+  get worker(): RunningWorker {
     assert.ok(this.#worker, "the Worker runs");
     return this.#worker;
   }
@@ -113,14 +113,25 @@ export class Relayed {
   }
 
   customer(claims: Record<string, unknown> = {}): Customer {
-    return new Customer(this.worker.url, sessionOf(this.worker, this.secrets), {
+    const customer = new Customer(this.worker.url, sessionOf(this.worker, this.secrets), {
       sub: randomUUID(),
       ...claims,
     });
+    this.#customers.push(customer);
+    return customer;
   }
 
-  db(): Promise<Database> {
-    return this.worker.db();
+  /** A customer's object. */
+  object(of: Customer): DurableObject {
+    return this.worker.customer(String(of.claims.sub));
+  }
+
+  /** Runs a customer's alarm, as if the time for all that is to come had come. */
+  async alarm(of: Customer): Promise<void> {
+    const object = this.object(of);
+    await object.sql("UPDATE attempts SET look_at = 0 WHERE look_at IS NOT NULL");
+    await object.sql("UPDATE links SET due_at = 0 WHERE due_at IS NOT NULL");
+    await object.runAlarm();
   }
 
   /** Every account that the sandbox holds, oldest first. */
@@ -133,15 +144,15 @@ export class Relayed {
     }
   }
 
-  /** The accounts of the sandbox that an owner's attempts made. */
+  /** The accounts of the sandbox that an owner's attempts made, oldest first. */
   async heldFor(owner: Customer): Promise<Held[]> {
-    const attempts = await this.attempts(owner);
-    const found = attempts.map(async ({ id }) =>
-      (await this.#ask(`/linked_accounts/search?query=${id}`)).filter(
-        ({ metadata }) => metadata[STAMP] === id,
-      ),
-    );
-    return (await Promise.all(found)).flat();
+    const name = objectName(String(owner.claims.sub));
+    return (await this.held()).filter((account) => this.stamp(account)?.object === name);
+  }
+
+  /** What the stamp of an account says. */
+  stamp({ metadata }: Held): Stamp | null {
+    return openStamp(this.secrets.LEDGER_KEY, metadata[STAMP] ?? "");
   }
 
   async #ask(path: string): Promise<Held[]> {
@@ -153,14 +164,9 @@ export class Relayed {
   }
 
   /** An owner's attempts, oldest first. */
-  async attempts(owner: Customer): Promise<Attempt[]> {
-    const sql = "SELECT id, state, open, link FROM attempts WHERE owner = ? ORDER BY created_at, rowid";
-    return (await (await this.db()).prepare(sql).bind(owner.claims.sub).all<Attempt>()).results;
-  }
-
-  /** Makes an owner's attempts so old that none is in flight any more. */
-  async pastInFlight(owner: Customer): Promise<void> {
-    await this.#age(owner, this.#options.deadlineMs + IN_FLIGHT + 1_000);
+  attempts(owner: Customer): Promise<Attempt[]> {
+    const sql = "SELECT id, state, current, link FROM attempts ORDER BY created_at, rowid";
+    return this.object(owner).sql<Attempt>(sql);
   }
 
   /** Makes an owner's attempts so old that those which made nothing are over. */
@@ -171,8 +177,7 @@ export class Relayed {
   /** Makes an owner's attempts older, and the accounts that they made. */
   async #age(owner: Customer, ms: number): Promise<void> {
     const held = await this.heldFor(owner);
-    const update = "UPDATE attempts SET created_at = created_at - ? WHERE owner = ?";
-    await (await this.db()).prepare(update).bind(ms, owner.claims.sub).run();
+    await this.object(owner).sql("UPDATE attempts SET created_at = created_at - ?", ms);
     const sandbox = await this.sandbox.db();
     const made = `UPDATE accounts SET created_at = strftime('%Y-%m-%dT%H:%M:%SZ', created_at, ?)
                   WHERE id IN (SELECT value FROM json_each(?))`;
@@ -183,22 +188,38 @@ export class Relayed {
       .run();
   }
 
-  /** Whom the ledger says that an account belongs to, its status and whether it was confirmed. */
-  async link(id: string): Promise<{ owner: string; status: string; confirmed: number } | null> {
-    const sql = "SELECT owner, status, confirmed_at IS NOT NULL AS confirmed FROM links WHERE id = ?";
-    return await (await this.db()).prepare(sql).bind(id).first();
+  /** Whose object has a link of this account, its status and whether it was confirmed. */
+  async link(
+    id: string,
+    owners = this.#customers.toReversed(),
+  ): Promise<{ owner: string; status: string; confirmed: number } | null> {
+    const sql = "SELECT status, confirmed_at IS NOT NULL AS confirmed FROM links WHERE id = ?";
+    for (const owner of owners) {
+      const [row] = await this.#rows<{ status: string; confirmed: number }>(owner, sql, id);
+      if (row) return { owner: String(owner.claims.sub), ...row };
+    }
+    return null;
   }
 
-  /** How often the audit says that something was done to an account. */
+  /** How often the audits say that something was done to an account, with another outcome than that it began. */
   async audited(action: string, id: string): Promise<number> {
-    const sql = "SELECT count(*) AS n FROM audit WHERE action = ? AND link = ?";
-    const row = await (await this.db()).prepare(sql).bind(action, id).first<{ n: number }>();
-    return row?.n ?? 0;
+    const sql = "SELECT 1 FROM audit WHERE action = ? AND link = ? AND outcome <> 'begun'";
+    const rows = this.#customers.map((owner) => this.#rows(owner, sql, action, id));
+    return (await Promise.all(rows)).flat().length;
   }
 
   async isSeen(event: string): Promise<boolean> {
-    const row = await (await this.db()).prepare("SELECT 1 FROM events WHERE id = ?").bind(event).first();
-    return row !== null;
+    const rows = this.#customers.map((owner) =>
+      this.#rows(owner, "SELECT 1 FROM events WHERE id = ?", event),
+    );
+    return (await Promise.all(rows)).flat().length > 0;
+  }
+
+  /** Rows of a customer's object; none where it was never written to. */
+  async #rows<Row>(owner: Customer, sql: string, ...values: unknown[]): Promise<Row[]> {
+    const object = this.object(owner);
+    const [table] = await object.sql("SELECT name FROM sqlite_master WHERE name = 'links'");
+    return table ? await object.sql<Row>(sql, ...values) : [];
   }
 
   /** Delivers a signed event that an account's registration is complete. */
@@ -208,12 +229,7 @@ export class Relayed {
   }
 }
 
-/** The stamps of accounts, each of which names the one attempt that made it. */
-export function stamps(held: Held[]): string[] {
-  return held.map(({ metadata }) => metadata[STAMP] ?? "");
-}
-
-/** What the Worker cannot do with its database: anything, or one kind of write. */
+/** What an object cannot do with its database: anything, or one kind of write. */
 export type Breakage = "all" | `${"INSERT" | "UPDATE" | "DELETE"} ON ${Table}`;
 type Table = (typeof TABLES)[number];
 const TABLES = ["attempts", "links", "events", "audit"] as const;
@@ -221,24 +237,19 @@ const TABLES = ["attempts", "links", "events", "audit"] as const;
 const AWAY = "_away";
 const BROKEN = "broken";
 
-/** Breaks the database: its tables are renamed, or a trigger refuses. */
-export async function breakDatabase(db: Database, what: Breakage): Promise<void> {
-  const statements =
-    what === "all"
-      ? TABLES.map((table) => `ALTER TABLE ${table} RENAME TO ${table}${AWAY}`)
-      : [`CREATE TRIGGER ${BROKEN} BEFORE ${what} BEGIN SELECT raise(ABORT, 'broken'); END`];
-  await db.batch(statements.map((sql) => db.prepare(sql)));
+/** Breaks an object's database: its tables are renamed, or a trigger refuses. */
+export async function breakDatabase(object: DurableObject, what: Breakage): Promise<void> {
+  if (what !== "all") {
+    await object.sql(`CREATE TRIGGER ${BROKEN} BEFORE ${what} BEGIN SELECT raise(ABORT, 'broken'); END`);
+    return;
+  }
+  for (const table of TABLES) await object.sql(`ALTER TABLE ${table} RENAME TO ${table}${AWAY}`);
 }
 
 /** Makes it whole again, however it was broken. */
-export async function repairDatabase(db: Database): Promise<void> {
-  const tables = await db
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE ?")
-    .bind(`%${AWAY}`)
-    .all<{ name: string }>();
-  const back = tables.results.map(
-    ({ name }) => `ALTER TABLE ${name} RENAME TO ${name.slice(0, -AWAY.length)}`,
-  );
-  const statements = [`DROP TRIGGER IF EXISTS ${BROKEN}`, ...back];
-  await db.batch(statements.map((sql) => db.prepare(sql)));
+export async function repairDatabase(object: DurableObject): Promise<void> {
+  await object.sql(`DROP TRIGGER IF EXISTS ${BROKEN}`);
+  const away = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE ?";
+  for (const { name } of await object.sql<{ name: string }>(away, `%${AWAY}`))
+    await object.sql(`ALTER TABLE ${name} RENAME TO ${name.slice(0, -AWAY.length)}`);
 }

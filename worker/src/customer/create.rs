@@ -50,15 +50,15 @@ pub(super) async fn handle(object: &Object<'_>, key: &str, body: &str) -> Result
     };
     let mut begun = object.ledger.begin(&new)?;
     if let Begun::Pending(attempt) = &begun {
-        match settle(object, attempt).await? {
-            Settled::InFlight => return Err(Failure::new(Reason::AlreadyPending).with_retry_after(IN_FLIGHT_AGAIN)),
+        match settle(object, attempt).await {
+            Ok(Settled::InFlight) => return Err(Failure::new(Reason::AlreadyPending).with_retry_after(IN_FLIGHT_AGAIN)),
             // whose bank has answered, or whose time is over, does not stand in the way
-            Settled::Linked(id) => match object.reading(&id, object.asked_at) {
+            Ok(Settled::Linked(id)) => match object.reading(&id, object.asked_at) {
                 Reading::Due => return Ok(Next::Read(id, READING)),
                 // what failed stays open: the refusal stands
                 Reading::Fresh { .. } | Reading::Failed(_) => {}
             },
-            Settled::Abandoned | Settled::InDoubt(_) => {}
+            Ok(Settled::Abandoned | Settled::InDoubt(_)) | Err(_) => {}
         }
         // nothing that was read before Omise was asked is trusted
         begun = object.ledger.begin(&new)?;
@@ -165,12 +165,14 @@ async fn replay(object: &Object<'_>, attempt: &Attempt) -> Result<Next, Failure>
     if attempt.state == State::Abandoned {
         return Err(Reason::AttemptAbandoned.into());
     }
-    let id = match settle(object, attempt).await? {
-        Settled::Linked(id) => id,
-        Settled::Abandoned => return Err(Reason::AttemptAbandoned.into()),
-        Settled::InFlight => return Err(Failure::new(Reason::AttemptInFlight).with_retry_after(IN_FLIGHT_AGAIN)),
-        Settled::InDoubt(why) if why.is_empty() => return Err(unknown()),
-        Settled::InDoubt(why) => return Err(unknown().with_log(why)),
+    let id = match settle(object, attempt).await {
+        Ok(Settled::Linked(id)) => id,
+        Ok(Settled::Abandoned) => return Err(Reason::AttemptAbandoned.into()),
+        Ok(Settled::InFlight) => return Err(Failure::new(Reason::AttemptInFlight).with_retry_after(IN_FLIGHT_AGAIN)),
+        Ok(Settled::InDoubt(why)) if why.is_empty() => return Err(unknown()),
+        Ok(Settled::InDoubt(why)) => return Err(unknown().with_log(why)),
+        // what was found could not be written down: nothing more is known than before
+        Err(failure) => return Err(unknown().with_log(failure.into_log())),
     };
     let link = object.ledger.found(&id)?;
     if !link.is_deleted() {
