@@ -245,10 +245,10 @@ for (const what of [...AFTER_READING, "INSERT ON events"] as const) {
     breakAfter("GET", what);
     assertUnavailable(await relayed.deliver(event, id));
     await repair();
-    assert.ok(!(await relayed.isSeen(event)));
+    assert.ok(!(await relayed.isSeen(event, me)));
     assert.equal((await relayed.link(id))?.status, "pending");
     assert.deepEqual((await relayed.deliver(event, id)).body, { object: "webhook", outcome: "updated" });
-    assert.ok(await relayed.isSeen(event));
+    assert.ok(await relayed.isSeen(event, me));
     assert.equal((await relayed.link(id))?.status, "successful");
     assert.equal(await relayed.audited("webhook", id), 1);
   });
@@ -261,10 +261,10 @@ for (const what of ["INSERT ON events", "INSERT ON audit"] as const) {
     await breakNow(what);
     assertUnavailable(await relayed.deliver(event, id));
     await repair();
-    assert.ok(!(await relayed.isSeen(event)));
+    assert.ok(!(await relayed.isSeen(event, me)));
     assert.equal(await relayed.audited("webhook", id), 0);
     assert.deepEqual((await relayed.deliver(event, id)).body, { object: "webhook", outcome: "unchanged" });
-    assert.ok(await relayed.isSeen(event));
+    assert.ok(await relayed.isSeen(event, me));
   });
 }
 

@@ -201,18 +201,17 @@ export class Relayed {
     return null;
   }
 
-  /** How often the audits say that something was done to an account, with another outcome than that it began. */
+  /** How often the audit of its owner says that something was done to an account, with another outcome than that it began. */
   async audited(action: string, id: string): Promise<number> {
+    const { owner } = (await this.link(id)) ?? {};
+    if (owner === undefined) return 0;
     const sql = "SELECT 1 FROM audit WHERE action = ? AND link = ? AND outcome <> 'begun'";
-    const rows = this.#customers.map((owner) => this.#rows(owner, sql, action, id));
-    return (await Promise.all(rows)).flat().length;
+    return (await this.worker.customer(owner).sql(sql, action, id)).length;
   }
 
-  async isSeen(event: string): Promise<boolean> {
-    const rows = this.#customers.map((owner) =>
-      this.#rows(owner, "SELECT 1 FROM events WHERE id = ?", event),
-    );
-    return (await Promise.all(rows)).flat().length > 0;
+  /** Whether a customer's object has dealt with an event. */
+  async isSeen(event: string, owner: Customer): Promise<boolean> {
+    return (await this.#rows(owner, "SELECT 1 FROM events WHERE id = ?", event)).length > 0;
   }
 
   /** Rows of a customer's object; none where it was never written to. */
@@ -222,9 +221,10 @@ export class Relayed {
     return table ? await object.sql<Row>(sql, ...values) : [];
   }
 
-  /** Delivers a signed event that an account's registration is complete. */
+  /** Delivers a signed event that an account's registration is complete, which shows the account as the sandbox has it. */
   async deliver(event: string, account: string): Promise<Answer> {
-    const body = JSON.stringify(eventOf({ object: "linked_account", id: account }, { id: event }));
+    const [data] = (await this.held()).filter(({ id }) => id === account);
+    const body = JSON.stringify(eventOf({ object: "linked_account", id: account, ...data }, { id: event }));
     return deliver(this.worker.url, this.secrets.WEBHOOK_SECRET, body);
   }
 }
