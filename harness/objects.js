@@ -14,6 +14,9 @@ async function attempt(work) {
   }
 }
 
+/** The objects of customers that were there since the isolate began. @type {Set<string>} */
+const customers = new Set();
+
 /**
  * @template {new (...args: any[]) => import("cloudflare:workers").DurableObject} Class
  * @param {Class} Class
@@ -41,6 +44,20 @@ const open = (Class) =>
     }
   };
 
-export class Customer extends open(Of) {}
-export class AuditLog extends open(Log) {}
+export class Customer extends open(Of) {
+  /**
+   * @param {DurableObjectState} ctx
+   * @param {Env} env
+   */
+  constructor(ctx, env) {
+    super(ctx, env);
+    customers.add(ctx.id.toString());
+  }
+}
+export class AuditLog extends open(Log) {
+  /** Every customer's object, by its id. */
+  customers() {
+    return [...customers];
+  }
+}
 export default worker;

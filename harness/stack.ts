@@ -68,6 +68,8 @@ export interface Running {
 export interface RunningWorker extends Running {
   /** A customer's object, by the session's subject. */
   customer(subject: string): DurableObject;
+  /** The objects of all customers who came since the Worker was started. */
+  customers(): Promise<DurableObject[]>;
   /** The audit log of a day, `2026-11-30`. */
   auditLog(day: string): DurableObject;
 }
@@ -294,13 +296,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     bindings: { ...bindingsOf(options, `http://${HOST}:${port}`), ...options.bindings },
   });
   // Each statement waits for the binding, which Miniflare gives late.
-  const object = (binding: string, name: string): DurableObject => {
+  const object = (binding: string, name: string, isId = false): DurableObject & Stub => {
     const stub = async () => {
       // Miniflare's types are Cloudflare's, which are not here.
       const namespace = (await mf.getDurableObjectNamespace(binding)) as unknown as DurableObjectNamespace<
         Record<string, (...values: unknown[]) => Promise<unknown>>
       >;
-      return namespace.get(namespace.idFromName(name));
+      return namespace.get(isId ? namespace.idFromString(name) : namespace.idFromName(name));
     };
     const attempt = async <Done>(method: string, ...values: unknown[]): Promise<Done> => {
       const outcome = (await (await stub())[method]?.(...values)) as { done: Done; failed?: string };
@@ -308,6 +310,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       return outcome.done;
     };
     return {
+      stub,
       sql: (statement, ...values) => attempt("sql", statement, ...values),
       runAlarm: () => attempt("runAlarm"),
       alarmAt: async () => (await (await stub()).alarmAt?.()) as number | null,
@@ -318,9 +321,18 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   return {
     url,
     customer: (subject) => object("CUSTOMER", createHash("sha256").update(subject).digest("base64url")),
+    customers: async () => {
+      const ids = (await (await object("AUDIT_LOG", "customers").stub()).customers?.()) as string[];
+      return ids.map((id) => object("CUSTOMER", id, true));
+    },
     auditLog: (day) => object("AUDIT_LOG", day),
     dispose: () => mf.dispose(),
   };
+}
+
+/** What calls an object. */
+interface Stub {
+  stub(): Promise<Record<string, (...values: unknown[]) => Promise<unknown>>>;
 }
 
 /** Starts another Worker in the place of ours, with a D1 database of its own, made by the migrations of a folder. */

@@ -17,6 +17,7 @@ interface DurableObjectId {
 
 interface DurableObjectNamespace<Class> {
   idFromName(name: string): DurableObjectId;
+  idFromString(id: string): DurableObjectId;
   get(id: DurableObjectId, options?: { locationHint?: string }): Class;
 }
 
@@ -28,6 +29,7 @@ interface DurableObjectStorage {
 }
 
 interface DurableObjectState {
+  id: DurableObjectId;
   storage: DurableObjectStorage;
   abort(reason?: string): void;
 }

@@ -7,17 +7,12 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { after, before, beforeEach, type TestContext, test } from "node:test";
 import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
 import { claimsFor, hmac, jwt, OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
-import {
-  type Bindings,
-  type Database,
-  type Running,
-  randomSecrets,
-  startWorker,
-} from "../../harness/stack.ts";
+import { type Bindings, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders, issuesOf, readAnswer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
 import { publishing, serving } from "../support/key-server.ts";
 import { jwkOf, type KeyPair, keyPair, keySet, signedBy } from "../support/keys.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { seedLinks } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 
@@ -43,9 +38,9 @@ const linkStates = new Map<string, string>();
 let omiseUrl: string;
 let attackerUrl: string;
 /** Trusts tokens that are signed with a secret. */
-let worker: Running;
+let worker: RunningWorker;
 /** Trusts tokens that are signed with one of the keys of [`TRUSTED`]. */
-let keyed: Running;
+let keyed: RunningWorker;
 
 /** Omise as it is documented. */
 const documented: FakeOmise["answer"] = (request, response, body) => {
@@ -58,7 +53,7 @@ const documented: FakeOmise["answer"] = (request, response, body) => {
       registration_uri: `${omiseUrl}/register`,
       return_uri: form.get("return_uri"),
       type: form.get("type"),
-      metadata: { linked_accounts_attempt: form.get("metadata[linked_accounts_attempt]") },
+      metadata: { linked_accounts_stamp: form.get("metadata[linked_accounts_stamp]") },
       created_at: "2020-01-01T00:00:00Z",
     });
     accounts.set(String(made.id), made);
@@ -111,16 +106,16 @@ async function linksOf(owner: string): Promise<Json[]> {
     },
     confirmed_at: i % 2 ? "2020-01-01T00:05:00Z" : null,
   }));
-  const shown = await seedLinks(await worker.db(), seeds);
+  const shown = await seedLinks(worker, seeds);
   for (const { confirmed_at: _, ...stored } of shown) accounts.set(String(stored.id), stored);
   return shown;
 }
 
 /** All that is stored but the audit. */
-const stored = (db: Database) => rowsOf(db, ["attempts", "links", "events"]);
+const stored = (db: Ledgers) => rowsOf(db, ["attempts", "links", "events"]);
 
-async function rowsOf(db: Database, tables: string[]): Promise<unknown[]> {
-  const all = tables.map(async (table) => (await db.prepare(`SELECT * FROM ${table}`).all()).results);
+async function rowsOf(db: Ledgers, tables: string[]): Promise<unknown[]> {
+  const all = tables.map(async (table) => await db.all(`SELECT * FROM ${table}`));
   return Promise.all(all);
 }
 
@@ -149,13 +144,13 @@ function assertNotLogged(...secret: string[]): void {
 test("C1: a refusal is written down, and where that fails the answer is the same", async () => {
   const [mine] = await linksOf(randomUUID());
   const id = String(mine?.id);
-  const db = await worker.db();
+  const db = new Ledgers(worker);
   const stranger = customer();
   const audited = async (answer: Answer) =>
-    db
-      .prepare("SELECT actor, action, link, outcome FROM audit WHERE request_id = ?")
-      .bind(answer.headers.get("X-Request-Id"))
-      .first();
+    db.first(
+      "SELECT actor, action, link, outcome FROM audit WHERE request_id = ?",
+      answer.headers.get("X-Request-Id"),
+    );
   const unknown = await stranger.get(UNKNOWN);
   for (const [answer, action] of [
     [await stranger.get(id), "retrieve"],
@@ -165,7 +160,7 @@ test("C1: a refusal is written down, and where that fails the answer is the same
     assert.deepEqual(row, { actor: stranger.claims.sub, action, link: id, outcome: "not_found" });
   }
 
-  await db.prepare("CREATE TRIGGER down BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'down'); END").run();
+  await db.all("CREATE TRIGGER down BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'down'); END");
   try {
     for (const answer of [await stranger.get(id), await stranger.delete(id), await stranger.get(UNKNOWN)]) {
       assertError(answer, 404, "not_found");
@@ -173,7 +168,7 @@ test("C1: a refusal is written down, and where that fails the answer is the same
       assert.equal(await audited(answer), null);
     }
   } finally {
-    await db.prepare("DROP TRIGGER down").run();
+    await db.all("DROP TRIGGER down");
   }
   assert.deepEqual(omise.requests, []);
 });
@@ -181,7 +176,7 @@ test("C1: a refusal is written down, and where that fails the answer is the same
 test("C1: somebody else's account is answered as none is, to strangers and to those who sound like its owner", async () => {
   const owner = `victim-${randomUUID()}`;
   const mine = await linksOf(owner);
-  const db = await worker.db();
+  const db = new Ledgers(worker);
   const before = await stored(db);
   const reference = await customer().get(UNKNOWN);
   assertError(reference, 404, "not_found");
@@ -243,7 +238,7 @@ test("C2: an id that the ledger does not know is never forwarded for a customer"
   const foreign = account({ status: "successful", registration_uri: null });
   const older = account({ id: "lacct_test_5xuy4w91xqz7d1w9u0t", registration_uri: null });
   for (const made of [foreign, older]) accounts.set(String(made.id), made);
-  const before = await stored(await worker.db());
+  const before = await stored(new Ledgers(worker));
   const me = customer();
   const ids = [
     String(foreign.id),
@@ -291,14 +286,14 @@ test("C2: an id that the ledger does not know is never forwarded for a customer"
     assertError(await customer(me.claims.sub, claims).get(String(foreign.id)), 404, "not_found");
   }
   assert.deepEqual(omise.requests, []);
-  assert.deepEqual(await stored(await worker.db()), before);
+  assert.deepEqual(await stored(new Ledgers(worker)), before);
 });
 
 test("C2: an operator's ids are forwarded, and what comes back makes nobody an owner", async () => {
   const foreign = account({ status: "successful", registration_uri: null });
   const id = String(foreign.id);
   accounts.set(id, foreign);
-  const before = await stored(await worker.db());
+  const before = await stored(new Ledgers(worker));
   const staff = operator();
   assert.equal((await staff.get(id)).body.id, id);
   assertError(await staff.get(UNKNOWN), 404, "not_found");
@@ -325,7 +320,7 @@ test("C2: an operator's ids are forwarded, and what comes back makes nobody an o
   assert.deepEqual(omise.requests, []);
   for (const who of [customer(), customer(staff.claims.sub)])
     assertError(await who.get(id), 404, "not_found");
-  assert.deepEqual(await stored(await worker.db()), before);
+  assert.deepEqual(await stored(new Ledgers(worker)), before);
 });
 
 // ---------------------------------------------------------------------------------------------- the way back
@@ -339,12 +334,12 @@ async function begin(who: Customer, params: Json = {}): Promise<{ id: string; li
 
 /** When the ledger says that this account was confirmed, and how often the audit does. */
 async function confirmation(id: string): Promise<[unknown, number]> {
-  const db = await worker.db();
-  const link = await db.prepare("SELECT confirmed_at FROM links WHERE id = ?").bind(id).first();
-  const audit = await db
-    .prepare("SELECT count(*) AS n FROM audit WHERE link = ? AND action = 'confirm'")
-    .bind(id)
-    .first<{ n: number }>();
+  const db = new Ledgers(worker);
+  const link = await db.first("SELECT confirmed_at FROM links WHERE id = ?", id);
+  const audit = await db.first<{ n: number }>(
+    "SELECT count(*) AS n FROM audit WHERE link = ? AND action = 'confirm'",
+    id,
+  );
   assert.ok(link && audit);
   return [link.confirmed_at, audit.n];
 }
@@ -356,7 +351,7 @@ test("C3: a return that belongs to somebody else binds nothing, and is answered 
   Object.assign(accounts.get(id) ?? {}, { status: "successful" });
   const victim = customer();
   await begin(victim);
-  const before = await stored(await worker.db());
+  const before = await stored(new Ledgers(worker));
   omise.requests.length = 0;
 
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -396,7 +391,7 @@ test("C3: a return that belongs to somebody else binds nothing, and is answered 
   });
   assert.equal(answer.status, 400);
   assert.deepEqual(omise.requests, []);
-  assert.deepEqual(await stored(await worker.db()), before);
+  assert.deepEqual(await stored(new Ledgers(worker)), before);
 
   // its owner's own return still counts, for this account alone
   const confirmed = await owner.confirm(linkState);
@@ -443,7 +438,7 @@ test("C3b: what a victim approves for an attacker is never confirmed, and no ans
   assertError(seen(await customer().confirm(linkState)), 404, "not_found");
 
   const staff = operator();
-  await worker.cron();
+  await new Ledgers(worker).alarms();
   // a held answer begins with a reading of its own
   for (const who of [thief, staff]) {
     seen(await who.fetch("GET", `/linked_accounts/${id}`, { headers: { Prefer: "wait=1" } }));
@@ -481,7 +476,7 @@ test("C3b: what a victim approves for an attacker is never confirmed, and no ans
   const told = JSON.stringify(answers.at(-1)?.body);
   for (const each of linkStates.values()) assert.ok(!told.includes(each), "the audit tells a link_state");
   assert.deepEqual(await confirmation(id), [null, 0]);
-  const rows = JSON.stringify(await rowsOf(await worker.db(), ["attempts", "links", "events", "audit"]));
+  const rows = JSON.stringify(await rowsOf(new Ledgers(worker), ["attempts", "links", "events", "audit"]));
   assert.ok(rows.includes(id) && !rows.includes(linkState), "the ledger holds a hash alone");
   assertNotLogged(linkState);
 
@@ -514,11 +509,11 @@ const TRUSTED = keySet(
 
 const now = () => Math.floor(Date.now() / 1000);
 const b64 = (data: string | Buffer) => Buffer.from(data).toString("base64url");
-const claimsOf = (of: Running, claims?: Json) => claimsFor({ iss: STOREFRONT, aud: of.url }, claims);
+const claimsOf = (of: RunningWorker, claims?: Json) => claimsFor({ iss: STOREFRONT, aud: of.url }, claims);
 const unsigned = () => Buffer.alloc(0);
 
 /** A token for the Worker that trusts keys; `header` is over what the pair says of itself. */
-function minted(of: Running, pair: KeyPair, header: Json = {}, claims: Json = {}): string {
+function minted(of: RunningWorker, pair: KeyPair, header: Json = {}, claims: Json = {}): string {
   return jwt({ alg: pair.alg, kid: pair.kid, ...header }, claimsOf(of, claims), signedBy(pair));
 }
 
@@ -528,11 +523,15 @@ const signed = (header: Json | string, claims: Json | string = {}) =>
 const HS256 = { alg: "HS256", typ: "JWT" };
 
 /** Asks for what every customer may see, and no Omise is needed for. */
-async function ask(of: Running, headers: Record<string, string>, path = "/linked_accounts"): Promise<Answer> {
+async function ask(
+  of: RunningWorker,
+  headers: Record<string, string>,
+  path = "/linked_accounts",
+): Promise<Answer> {
   return readAnswer("GET", await fetch(of.url + path, { headers: { Connection: "close", ...headers } }));
 }
 
-async function assertIn(of: Running, bearer: string): Promise<void> {
+async function assertIn(of: RunningWorker, bearer: string): Promise<void> {
   const { status, body } = await ask(of, { Authorization: `Bearer ${bearer}` });
   assert.equal(status, 200, JSON.stringify(body));
 }
@@ -545,7 +544,7 @@ const each = <T>(fault: string, values: T[], bearer: (value: T) => string): Atte
   values.map((value) => [`${fault} ${JSON.stringify(value)}`.slice(0, 100), bearer(value)]);
 
 /** All are refused in the words for no token at all. */
-async function assertRefused(of: Running, attempts: Attempt[]): Promise<void> {
+async function assertRefused(of: RunningWorker, attempts: Attempt[]): Promise<void> {
   const none = visible(await ask(of, {}));
   for (const [fault, bearer] of attempts) {
     const answer = await ask(of, { Authorization: `Bearer ${bearer}` });
@@ -863,7 +862,7 @@ test("C7: a token that is not for here, for now and for somebody is refused, wit
 // -------------------------------------------------------------------------------------- where keys come from
 
 /** A Worker that fetches its keys there, until the test ends. */
-async function trusting(t: TestContext, url: string): Promise<Running> {
+async function trusting(t: TestContext, url: string): Promise<RunningWorker> {
   const bindings: Bindings = { SESSION_SECRET: undefined, SESSION_JWKS: url };
   const started = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, log, bindings });
   t.after(() => started.dispose());
@@ -871,7 +870,7 @@ async function trusting(t: TestContext, url: string): Promise<Running> {
 }
 
 /** 503, and when to come back. */
-async function assertUnavailable(of: Running, bearer: string): Promise<void> {
+async function assertUnavailable(of: RunningWorker, bearer: string): Promise<void> {
   const answer = await ask(of, { Authorization: `Bearer ${bearer}` });
   assert.equal(answer.status, 503, JSON.stringify(answer.body));
   assertError(answer, 503, "keys_unavailable");
@@ -1188,7 +1187,7 @@ test("C11: whatever headers a preflight asks for, it is told the same four", asy
     "access-control-expose-headers": "X-Request-Id, Retry-After, Idempotent-Replayed, Date",
     "access-control-max-age": "7200",
   };
-  const db = await worker.db();
+  const db = new Ledgers(worker);
   const before = await rowsOf(db, ["attempts", "links", "events"]);
   for (const headers of asked) {
     for (const method of headers === undefined || headers.length < 100 ? methods : ["POST"]) {
@@ -1243,7 +1242,7 @@ test("C12: what another site's form can send is no request", async () => {
   const me = customer();
   const { id, linkState } = await begin(me);
   omise.requests.length = 0;
-  const db = await worker.db();
+  const db = new Ledgers(worker);
   const before = await stored(db);
   const create = JSON.stringify({ type: "direct_debit_scb", return_uri: `${STOREFRONT}/return` });
   const confirm = JSON.stringify({ link_state: linkState });
@@ -1289,7 +1288,7 @@ test("C12: cookies are not read, with a token or without", async () => {
   const me = customer();
   const { id, linkState } = await begin(me);
   omise.requests.length = 0;
-  const db = await worker.db();
+  const db = new Ledgers(worker);
   const before = await stored(db);
   const good = token(me.session, me.claims);
   const names = [
@@ -1336,7 +1335,7 @@ test("C12: no GET changes anything but the stored reading", async () => {
   const me = customer();
   const { id, linkState } = await begin(me);
   const links = await linksOf(String(me.claims.sub));
-  const db = await worker.db();
+  const db = new Ledgers(worker);
   const everything = () => rowsOf(db, ["attempts", "links", "events", "audit"]);
   // the audit of earlier refusals is written after their answers
   await until(async () => {
@@ -1393,7 +1392,7 @@ test("C12: no GET changes anything but the stored reading", async () => {
   const other = await begin(me, { type: "direct_debit_scb" });
   Object.assign(accounts.get(other.id) ?? {}, { status: "successful", last_digits: "4321" });
   assert.equal((await me.get(other.id)).body.status, "successful");
-  const link = () => db.prepare("SELECT * FROM links WHERE id = ?").bind(other.id).first<Json>();
+  const link = () => db.first<Json>("SELECT * FROM links WHERE id = ?", other.id);
   const read = await link();
   assert.deepEqual([read?.status, read?.confirmed_at, read?.owner], ["successful", null, me.claims.sub]);
   await me.get(other.id);

@@ -8,20 +8,21 @@ import { after, before, beforeEach, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { account, answering, FakeOmise, listOf } from "../../harness/omise.ts";
 import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { until } from "../support/until.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
 const lines: string[] = [];
-let worker: Running;
-let db: Database;
+let worker: RunningWorker;
+let db: Ledgers;
 /** With a deadline that tests can wait for. */
-let hasty: Running;
+let hasty: RunningWorker;
 /** The build that dies where a request asks for it. */
-let mortal: Running;
+let mortal: RunningWorker;
 let omiseUrl: string;
 let me: Customer;
 
@@ -34,7 +35,7 @@ before(async () => {
     // far longer than any test: whoever waits for the deadline hangs
     startWorker({ ...common, fault: true, bindings: { UPSTREAM_DEADLINE_MS: "60000" } }),
   ]);
-  db = await worker.db();
+  db = new Ledgers(worker);
 });
 after(async () => {
   await worker?.dispose();
@@ -77,7 +78,7 @@ function make(body: string): Record<string, unknown> {
     type: form.get("type"),
     return_uri: form.get("return_uri"),
     registration_uri: `${omiseUrl}/register`,
-    metadata: { linked_accounts_attempt: form.get("metadata[linked_accounts_attempt]") },
+    metadata: { linked_accounts_stamp: form.get("metadata[linked_accounts_stamp]") },
   });
   made.set(one.id as string, one);
   return one;
@@ -99,19 +100,14 @@ function hold(): () => void {
 const posts = () => omise.requests.filter(({ method }) => method === "POST").length;
 const gets = () => omise.requests.filter(({ method }) => method === "GET").length;
 const asked = (n: number) => until(async () => omise.requests.length >= n);
-const attemptsOf = async (who: Customer, of: Database = db) =>
-  (
-    await of
-      .prepare("SELECT id, state, open, current, link FROM attempts WHERE owner = ? ORDER BY created_at, id")
-      .bind(who.claims.sub)
-      .all<{ id: string; state: string; open: number; current: number; link: string | null }>()
-  ).results;
+const attemptsOf = async (who: Customer, of: Ledgers = db) =>
+  of.all<{ id: string; state: string; current: number; link: string | null }>(
+    "SELECT id, state, current, link FROM attempts WHERE owner = ? ORDER BY created_at, rowid",
+    who.claims.sub,
+  );
 /** Makes what this customer began happen earlier. */
-const age = (who: Customer, ms: number, of: Database = db) =>
-  of
-    .prepare("UPDATE attempts SET created_at = created_at - ?2 WHERE owner = ?1")
-    .bind(who.claims.sub, ms)
-    .run();
+const age = (who: Customer, ms: number, of: Ledgers = db) =>
+  of.all("UPDATE attempts SET created_at = created_at - ?2 WHERE owner = ?1", who.claims.sub, ms);
 
 /** An answer that must come, however Omise hangs. */
 async function answered(asking: Promise<Answer>): Promise<Answer> {
@@ -294,7 +290,7 @@ test("C36: two tabs, or twenty, with a key each are one create of a type", async
   const columns = "fingerprint, type, state, open, current, link, looked_at, created_at";
   const copy = `INSERT INTO attempts (id, idempotency_key, link_state_hash, owner, ${columns})
     SELECT ?1, ?1, ?1, owner, ${columns} FROM attempts WHERE id = ?2`;
-  await assert.rejects(db.prepare(copy).bind(randomUUID(), id).run(), /UNIQUE/);
+  await assert.rejects(db.all(copy, randomUUID(), id), /UNIQUE/);
 });
 
 test("C36: twenty replacements at once are five at most, of which one is current", async () => {
@@ -327,7 +323,7 @@ test("C36: an answer that was lost is found by its stamp, and no other customer'
     assertError(await answered(me.create({}, key)), 502, "outcome_unknown");
     const [found = ""] = [...made.keys()].slice(-1);
     // accounts without a stamp, and with somebody else's
-    make("type=direct_debit_kbank&metadata[linked_accounts_attempt]=AAAAAAAAAAAAAAAAAAAAAA");
+    make("type=direct_debit_kbank&metadata[linked_accounts_stamp]=AAAAAAAAAAAAAAAAAAAAAA");
     make("type=direct_debit_kbank");
     omise.answer = works;
     const again = await Promise.all(Array.from({ length: 10 }, () => me.create({}, key)));
@@ -362,7 +358,7 @@ const createAndDie = (who: Customer, way: string, key: string) =>
   });
 
 test("C36: the instance dies between Omise's 200 and the record: the account is found, and made once", async () => {
-  const theirs = await mortal.db();
+  const theirs = new Ledgers(mortal);
   for (const way of DEATHS) {
     const [who, key] = [customer({}, mortal), randomUUID()];
     omise.requests.length = 0;
@@ -382,13 +378,13 @@ test("C36: the instance dies between Omise's 200 and the record: the account is 
 });
 
 test("C36: the cron finds what nobody asks for again", async () => {
-  const theirs = await mortal.db();
-  await theirs.prepare("DELETE FROM attempts").run();
+  const theirs = new Ledgers(mortal);
+  await theirs.all("DELETE FROM attempts");
   const who = customer({}, mortal);
   assertError(await answered(createAndDie(who, "panic", randomUUID())), 500, "internal");
   const [found = ""] = [...made.keys()].slice(-1);
   await age(who, 120_000, theirs);
-  await mortal.cron();
+  await new Ledgers(mortal).alarms();
   assert.equal((await who.get(found)).body.id, found);
   assert.equal(posts(), 1);
 });
@@ -552,7 +548,7 @@ const FAULTS: [string, FakeOmise["answer"], number, string, number][] = [
     "somebody else's account",
     (_, response) =>
       void response.end(
-        JSON.stringify(account({ metadata: { linked_accounts_attempt: "AAAAAAAAAAAAAAAAAAAAAA" } })),
+        JSON.stringify(account({ metadata: { linked_accounts_stamp: "AAAAAAAAAAAAAAAAAAAAAA" } })),
       ),
     502,
     "upstream_unreadable",
@@ -606,7 +602,7 @@ async function eachFault(
 }
 
 test("C38: a create is sent once, and its outcome is unknown where Omise does not say", async () => {
-  const theirs = await hasty.db();
+  const theirs = new Ledgers(hasty);
   await eachFault(async ([name], befalls) => {
     if (name.startsWith("429")) return;
     const [who, key, mark] = [customer({}, hasty), randomUUID(), randomUUID()];
@@ -643,7 +639,7 @@ test("C38: another account than the one that was asked for is shown to nobody, a
   const stolen = made.get(theirs.id);
   assert.ok(stolen);
   const nobodys = account({ registration_uri: `${omiseUrl}/register`, metadata: { order: "nobody's" } });
-  for (const other of [stolen, nobodys, { ...nobodys, metadata: { linked_accounts_attempt: "x" } }]) {
+  for (const other of [stolen, nobodys, { ...nobodys, metadata: { linked_accounts_stamp: "x" } }]) {
     const me = customer();
     const key = randomUUID();
     omise.answer = (request, response) =>
@@ -660,7 +656,7 @@ test("C38: another account than the one that was asked for is shown to nobody, a
 });
 
 test("C38: a read and an unlinking are tried again within their time, and fail with a stable reason", async () => {
-  const theirs = await hasty.db();
+  const theirs = new Ledgers(hasty);
   await eachFault(async ([name, , status, reason, times], befalls) => {
     const who = customer({}, hasty);
     const { id } = (await who.create()).body;
@@ -672,7 +668,7 @@ test("C38: a read and an unlinking are tried again within their time, and fail w
     else assert.equal(read, 1, name);
     assertError(await answered(who.delete(id)), status, reason);
     assert.ok(befalls(id).length <= 3 * times, name);
-    const row = await theirs.prepare("SELECT status FROM links WHERE id = ?").bind(id).first();
+    const row = await theirs.first("SELECT status FROM links WHERE id = ?", id);
     assert.deepEqual(row, { status: "pending" }, `${name}: nothing is concluded`);
   });
 });
@@ -771,7 +767,7 @@ test("C43: an account that is deleted is read no more, and somebody else's never
 // ---------------------------------------------------------------------------------------------------------- deaths
 
 test("C50: whatever kills the instance, each request of it is answered, and the next ones work", async () => {
-  const theirs = await mortal.db();
+  const theirs = new Ledgers(mortal);
   for (const way of DEATHS) {
     me = customer({}, mortal);
     const { id } = (await me.create()).body;

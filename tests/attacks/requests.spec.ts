@@ -9,10 +9,11 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
 import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, ATTRIBUTES, assertError, assertStandardHeaders, issuesOf } from "../support/answer.ts";
 import { assertContract } from "../support/contract.ts";
 import { Customer } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { seedLinks } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { deliver, eventOf } from "../support/webhook.ts";
@@ -33,8 +34,8 @@ const omise = new FakeOmise();
 const secrets = randomSecrets();
 const lines: string[] = [];
 let omiseUrl: string;
-let worker: Running;
-let db: Database;
+let worker: RunningWorker;
+let db: Ledgers;
 let me: Customer;
 
 before(async () => {
@@ -46,7 +47,7 @@ before(async () => {
     bindings: { RETURN_URIS: RETURN_URIS.join(",") },
     log: (line) => lines.push(line),
   });
-  db = await worker.db();
+  db = new Ledgers(worker);
 });
 after(async () => {
   await worker?.dispose();
@@ -102,7 +103,7 @@ async function assertNothingDone(who: Customer): Promise<void> {
   assert.deepEqual(omise.requests, []);
   const rows =
     "SELECT owner FROM attempts WHERE owner = ?1 UNION ALL SELECT owner FROM links WHERE owner = ?1";
-  assert.deepEqual((await db.prepare(rows).bind(who.claims.sub).all()).results, []);
+  assert.deepEqual(await db.all(rows, who.claims.sub), []);
   await assertLogKeepsSecrets();
 }
 
@@ -690,7 +691,7 @@ const hostilePages = () => [
 /** No registration page is in what was answered or written down, and nothing of it in the log. */
 async function assertNoPageIn(who: Customer, ...answers: Answer[]): Promise<void> {
   const stored = "SELECT account FROM links WHERE owner = ?";
-  const { results } = await db.prepare(stored).bind(who.claims.sub).all<{ account: string }>();
+  const results = await db.all<{ account: string }>(stored, who.claims.sub);
   const texts = [
     ...answers.map(({ body }) => JSON.stringify(body)),
     ...results.map((row) => row.account),
@@ -739,7 +740,7 @@ test("C17: nor to an operator, and none is stored from a webhook or an adopted a
   assert.equal(read.body.registration_uri, null);
   await assertNoPageIn(operator, list, search, read);
 
-  const [mine] = await seedLinks(db, [
+  const [mine] = await seedLinks(worker, [
     { owner: String(me.claims.sub), account: { registration_uri: null, created_at: "2020-01-01T00:00:00Z" } },
   ]);
   const hostile = { ...mine, confirmed_at: undefined, status: "failed", registration_uri: pages[0] };
@@ -930,7 +931,7 @@ test("C18: what is not an id is unknown, and nobody asks Omise for it", async ()
   await assertNothingDone(operator);
   // and no stranger's text is in the audit
   const named = "SELECT link FROM audit WHERE actor = ? AND link IS NOT NULL";
-  assert.deepEqual((await db.prepare(named).bind(operator.claims.sub).all()).results, []);
+  assert.deepEqual(await db.all(named, operator.claims.sub), []);
 });
 
 test("C18: an id with something after it asks Omise for the id alone", async () => {
@@ -1005,7 +1006,7 @@ test("C19: verbs that HTTP does not know, and tunnels, end in the runtime", asyn
 });
 
 test("C19: headers, queries and bodies that name another method or path change nothing", async () => {
-  const [mine] = await seedLinks(db, [{ owner: String(me.claims.sub) }]);
+  const [mine] = await seedLinks(worker, [{ owner: String(me.claims.sub) }]);
   const path = `/linked_accounts/${mine?.id}`;
   const overrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Method", "_method"];
   for (const name of overrides) {
@@ -1037,7 +1038,7 @@ test("C19: headers, queries and bodies that name another method or path change n
     assert.equal(answer.body.object, "health");
   }
   assert.ok(omise.requests.every(({ method }) => method === "GET"));
-  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine?.id).first();
+  const row = await db.first("SELECT status FROM links WHERE id = ?", mine?.id);
   assert.deepEqual(row, { status: "pending" });
 });
 
@@ -1143,7 +1144,7 @@ test("C20: what is sent to Omise has a fixed list of headers, whatever the calle
   const fields = [JSON_TYPE, `Idempotency-Key: ${mine}`, lengthOf(body), ...SMUGGLED];
   const created = await send(me, "POST", "/linked_accounts", fields, body);
   assert.equal(created.status, 200, JSON.stringify(created.body));
-  const stamp = sent().get("metadata[linked_accounts_attempt]") ?? undefined;
+  const stamp = sent().get("metadata[linked_accounts_stamp]") ?? undefined;
   assert.notEqual(stamp, mine);
   const [request] = omise.requests;
   assert.deepEqual(
@@ -1190,7 +1191,7 @@ test("C20: line breaks, separators and brackets in fields stay within their fiel
     "a\nX-Evil: 1",
     "\r\n\r\nDELETE /linked_accounts HTTP/1.1",
     "a&return_uri=https://evil.example/",
-    "a&metadata[linked_accounts_attempt]=x",
+    "a&metadata[linked_accounts_stamp]=x",
     "=a==&&;b",
     "%0d%0aX-Evil:%201",
     "%26type=x",
@@ -1206,7 +1207,7 @@ test("C20: line breaks, separators and brackets in fields stay within their fiel
   ]);
   const answer = await me.create({ metadata });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
-  const form = [...sent()].filter(([name]) => name !== "metadata[linked_accounts_attempt]");
+  const form = [...sent()].filter(([name]) => name !== "metadata[linked_accounts_stamp]");
   assert.deepEqual(
     form.slice(2),
     Object.entries(metadata).map(([name, value]) => [`metadata[${name}]`, value]),
@@ -1735,7 +1736,7 @@ test("C24: metadata that Omise would not keep is refused by name", async () => {
 
 test("C24: metadata has 15,000 characters, with the Worker's own", async () => {
   // {"k":"…"}, and what the stamp takes
-  const room = 15_000 - '{"k":""}'.length - ',"linked_accounts_attempt":"0123456789012345678901"'.length;
+  const room = 15_000 - '{"k":""}'.length - ',"linked_accounts_stamp":"0123456789012345678901"'.length;
   for (const [character, each] of [
     ["a", 1],
     ["ก", 1],
@@ -1763,7 +1764,7 @@ test("C24: metadata has 15,000 characters, with the Worker's own", async () => {
 
 test("C24: names that are the Worker's own can be neither written nor seen", async () => {
   for (const name of [
-    "linked_accounts_attempt",
+    "linked_accounts_stamp",
     "linked_accounts_",
     "linked_accounts_x",
     "linked_accounts___proto__",
@@ -1898,10 +1899,7 @@ test("C25: an account belongs to whom the token names, and is shown by a fixed l
     assert.deepEqual(Object.keys(shown), ATTRIBUTES);
     assert.equal(shown.confirmed_at, null, "which is the Worker's to say");
   }
-  const row = await db
-    .prepare("SELECT owner, account FROM links WHERE id = ?")
-    .bind(id)
-    .first<Record<string, string>>();
+  const row = await db.first<Record<string, string>>("SELECT owner, account FROM links WHERE id = ?", id);
   assert.equal(row?.owner, me.claims.sub);
   const answered = JSON.stringify([accounts, pages.map(({ body }) => body)]);
   for (const text of [answered, row?.account ?? "", lines.join("\n")]) {

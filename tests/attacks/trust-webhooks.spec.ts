@@ -6,9 +6,10 @@ import { request } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { until } from "../support/until.ts";
 import { eventOf, sign } from "../support/webhook.ts";
 
@@ -17,8 +18,8 @@ const secrets = randomSecrets();
 /** The webhook secret that takes over from the other. */
 const nextSecret = randomBytes(32).toString("base64");
 const lines: string[] = [];
-let worker: Running;
-let db: Database;
+let worker: RunningWorker;
+let db: Ledgers;
 let omiseUrl: string;
 let me: Customer;
 
@@ -31,7 +32,7 @@ before(async () => {
     bindings: { UPSTREAM_DEADLINE_MS: "500", WEBHOOK_SECRET: `${secrets.WEBHOOK_SECRET},${nextSecret}` },
     log: (line) => lines.push(line),
   });
-  db = await worker.db();
+  db = new Ledgers(worker);
 });
 after(async () => {
   await worker?.dispose();
@@ -100,8 +101,7 @@ function assertOutcome(answer: Answer, outcome: string): void {
   assertStandardHeaders(answer);
 }
 
-const seen = async () =>
-  (await db.prepare("SELECT id FROM events").all<{ id: string }>()).results.map(({ id }) => id);
+const seen = async () => (await db.all<{ id: string }>("SELECT id FROM events")).map(({ id }) => id);
 
 /** Sends what must be refused, and nothing may come of it. */
 async function assertForged(body: string | Buffer, deliveries: Delivery[]): Promise<void> {
@@ -221,9 +221,9 @@ test("C31: an event counts once, and is remembered for longer than its signature
   assertOutcome(await deliver(`${body} `, { timestamp: String(now() - 200), secret: nextSecret }), "seen");
   assert.equal(omise.requests.length, 1);
   const { id } = JSON.parse(body);
-  const age = (ms: number) => db.prepare("UPDATE events SET seen_at = seen_at - ?").bind(ms).run();
+  const age = (ms: number) => db.all("UPDATE events SET seen_at = seen_at - ?", ms);
   await age(29 * 86_400_000);
-  await worker.cron();
+  await new Ledgers(worker).alarms();
   assert.ok((await seen()).includes(id));
   assertOutcome(await deliver(body), "seen");
 });
@@ -318,8 +318,7 @@ test("C33: signed bytes that two parsers read differently are nobody's event", a
 test("C34: what the event says is a hint: the account is read again, and that counts", async () => {
   const mine = (await me.create()).body;
   const stored = async () =>
-    (await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first<{ status: string }>())
-      ?.status;
+    (await db.first<{ status: string }>("SELECT status FROM links WHERE id = ?", mine.id))?.status;
   for (const status of ["successful", "failed", "expired", "deleted", "pending"]) {
     const lie = { ...eventOf({ ...mine, status }), key: `linked_account.${status}` };
     assertOutcome(await deliver(JSON.stringify(lie)), "unchanged");
@@ -329,15 +328,13 @@ test("C34: what the event says is a hint: the account is read again, and that co
   assertOutcome(await deliver(JSON.stringify(eventOf({ ...mine, status: "failed" }))), "updated");
   assert.equal(await stored(), "successful");
   // an older reading that comes in late: by the clock of readings, an hour later is stored
-  await db.prepare("UPDATE links SET read_at = read_at + 3600000 WHERE id = ?").bind(mine.id).run();
+  await db.all("UPDATE links SET read_at = read_at + 3600000 WHERE id = ?", mine.id);
   omise.answer = answering(200, account({ id: mine.id, status: "pending" }));
   assertOutcome(await deliver(JSON.stringify(eventOf(mine))), "unchanged");
   assert.equal(await stored(), "successful");
-  await db
-    .prepare(
-      "UPDATE links SET read_at = 0, status = 'deleted', account = json_set(account, '$.status', 'deleted')",
-    )
-    .run();
+  await db.all(
+    "UPDATE links SET read_at = 0, status = 'deleted', account = json_set(account, '$.status', 'deleted')",
+  );
   omise.answer = answering(200, account({ id: mine.id, status: "successful" }));
   assertOutcome(await deliver(JSON.stringify(eventOf(mine))), "unchanged");
   assert.equal(await stored(), "deleted", "deleted is final");
@@ -354,7 +351,7 @@ test("C34: of two events at once the reading that began later stays, whichever i
   assertOutcome(await deliver(JSON.stringify(eventOf(mine))), "updated");
   for (const answer of held) answer();
   assert.equal((await early).status, 200);
-  const row = await db.prepare("SELECT status FROM links WHERE id = ?").bind(mine.id).first();
+  const row = await db.first("SELECT status FROM links WHERE id = ?", mine.id);
   assert.deepEqual(row, { status: "successful" });
 });
 
@@ -380,10 +377,8 @@ test("C34: an event about nothing of ours is counted, and nobody is asked", asyn
     const id = answer.headers.get("X-Request-Id") ?? "";
     const told = await until(async () => lines.find((line) => line.includes(id)));
     assert.ok(told.includes("is about nothing of ours"), told);
-    const counted = db.prepare("SELECT outcome FROM audit WHERE action = 'webhook' AND request_id = ?");
-    const { results } = await counted.bind(id).all();
-    assert.deepEqual(results, [{ outcome: "ignored" }]);
-    assertOutcome(await deliver(JSON.stringify(each)), "seen");
+    assert.deepEqual(await db.all("SELECT 1 FROM audit WHERE request_id = ?", id), [], "no row");
+    assertOutcome(await deliver(JSON.stringify(each)), "ignored");
   }
   assert.equal(omise.requests.length, 0);
 });
@@ -409,9 +404,9 @@ test("C34: while the account cannot be read the event is refused with 5xx, and n
     assert.ok(!(await seen()).includes(late.id));
   }
   omise.answer = works;
-  await db.prepare("ALTER TABLE events RENAME TO gone").run();
+  await db.all("ALTER TABLE events RENAME TO gone");
   assertError(await deliver(JSON.stringify(late)), 503, "ledger_unavailable");
-  await db.prepare("ALTER TABLE gone RENAME TO events").run();
+  await db.all("ALTER TABLE gone RENAME TO events");
   omise.answer = answering(200, account({ id: mine.id, status: "successful" }));
   assertOutcome(await deliver(JSON.stringify(late)), "updated");
 });

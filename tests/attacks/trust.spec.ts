@@ -6,11 +6,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
 import { account, answering, FakeOmise, listOf, searchOf } from "../../harness/omise.ts";
 import { OPERATE, STOREFRONT, sessionOf } from "../../harness/session.ts";
-import { BUILT, type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { BUILT, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { Canary } from "../browser/canary.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { operations } from "../support/contract.ts";
 import { Customer } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { until } from "../support/until.ts";
 import { deliver as deliverTo, eventOf } from "../support/webhook.ts";
 
@@ -20,10 +21,10 @@ const secrets = randomSecrets();
 const nextSecret = randomBytes(32).toString("base64");
 const lines: string[] = [];
 /** With limits that nobody reaches. */
-let worker: Running;
-let db: Database;
+let worker: RunningWorker;
+let db: Ledgers;
 /** With the limits of wrangler.toml, and with secrets of its own. */
-let limited: Running;
+let limited: RunningWorker;
 const limitedSecrets = randomSecrets();
 let omiseUrl: string;
 let me: Customer;
@@ -40,7 +41,7 @@ before(async () => {
     }),
     startWorker({ ...common, secrets: limitedSecrets, rateLimits: true }),
   ]);
-  db = await worker.db();
+  db = new Ledgers(worker);
 });
 after(async () => {
   await worker?.dispose();
@@ -82,8 +83,8 @@ const omiseError = (message: string, code = "bad_request") => ({
 /** Every row of every table, as text. */
 async function rows(): Promise<string> {
   const tables = ["attempts", "links", "events", "audit"];
-  const found = await Promise.all(tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all()));
-  return JSON.stringify(found.map(({ results }) => results));
+  const found = await Promise.all(tables.map((table) => db.all(`SELECT * FROM ${table}`)));
+  return JSON.stringify(found);
 }
 
 /** The lines of the log once the request's is there; it is written when the answer is on its way. */
@@ -153,10 +154,10 @@ test("C26: no secret is in any answer, line of the log or row, whatever fails", 
     });
   }
   for (const table of ["links", "attempts"]) {
-    await drive(`no ${table}`, () => db.prepare(`ALTER TABLE ${table} RENAME TO gone`).run());
-    await db.prepare(`ALTER TABLE gone RENAME TO ${table}`).run();
+    await drive(`no ${table}`, () => db.all(`ALTER TABLE ${table} RENAME TO gone`));
+    await db.all(`ALTER TABLE gone RENAME TO ${table}`);
   }
-  await worker.cron();
+  await new Ledgers(worker).alarms();
   canary.add("log", (await logOf(await me.fetch("GET", "/health"))).join("\n"));
   canary.add("rows", await rows());
   const sent = omise.requests.map(({ headers: { authorization: _, ...headers }, ...rest }) => [
@@ -236,7 +237,7 @@ test("C27: what an account says of itself is JSON that no browser takes for a pa
   for (const message of HOSTILE) {
     const failed = { id, status: "failed", failure_code: "x", failure_message: message };
     omise.answer = answering(200, account({ ...failed, bank_note: message }));
-    await db.prepare("UPDATE links SET read_at = 0, status = 'pending' WHERE id = ?").bind(id).run();
+    await db.all("UPDATE links SET read_at = 0, status = 'pending' WHERE id = ?", id);
     const answer = await me.confirm(linkState());
     assert.equal(answer.body.failure_message, message);
     assert.equal(answer.body.bank_note, undefined);
@@ -293,8 +294,8 @@ test("C28: the request's fingerprint covers it, under a key that no other finger
   const other = new Customer(limited.url, sessionOf(limited, limitedSecrets), { sub: randomUUID() });
   assert.equal((await other.create(params, key)).status, 200);
   const sql = "SELECT fingerprint FROM attempts WHERE idempotency_key = ?";
-  const fingerprints = [db, await limited.db()].map(async (each) => {
-    const row = await each.prepare(sql).bind(key).first<{ fingerprint: string }>();
+  const fingerprints = [db, new Ledgers(limited)].map(async (each) => {
+    const row = await each.first<{ fingerprint: string }>(sql, key);
     return row?.fingerprint ?? assert.fail("there is no attempt");
   });
   const [mine, theirs] = await Promise.all(fingerprints);
@@ -643,7 +644,7 @@ test("C46: it counts in a body alone, never in an address or a header", async ()
     assert.ok(!JSON.stringify(answer.body).includes(state));
   }
   const sql = "SELECT confirmed_at FROM links WHERE owner = ?";
-  assert.deepEqual(await db.prepare(sql).bind(me.claims.sub).first(), { confirmed_at: null });
+  assert.deepEqual(await db.first(sql, me.claims.sub), { confirmed_at: null });
   assert.equal(omise.requests.length, 0);
   assert.notEqual((await me.confirm(state)).body.confirmed_at, null);
   const log = await logOf(await me.fetch("GET", "/health"));
@@ -655,6 +656,6 @@ test("C46: it dies with the link: a deleted one is confirmed by nobody", async (
   const state = linkState();
   assert.equal((await me.delete(id)).body.status, "deleted");
   await me.confirm(state);
-  const row = await db.prepare("SELECT confirmed_at FROM links WHERE id = ?").bind(id).first();
+  const row = await db.first("SELECT confirmed_at FROM links WHERE id = ?", id);
   assert.deepEqual(row, { confirmed_at: null });
 });
