@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { request } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
-import { account, answering, FakeOmise } from "../../harness/omise.ts";
+import { account, answering, FakeOmise, withStamp } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
 import { Ledgers } from "../support/ledgers.ts";
 import { until } from "../support/until.ts";
-import { eventOf, sign } from "../support/webhook.ts";
+import { eventOf as bareEventOf, sign } from "../support/webhook.ts";
 
 const omise = new FakeOmise();
 const secrets = randomSecrets();
@@ -53,6 +53,9 @@ const works: FakeOmise["answer"] = (request, response, body) => {
   const one = account({ registration_uri: `${omiseUrl}/register`, ...(id && { id }) });
   answering(200, one)(request, response, body);
 };
+
+/** An event that shows the account as Omise has it. */
+const eventOf = (data: unknown) => bareEventOf(withStamp(data));
 
 const omiseError = { object: "error", location: "x", code: "x", message: "x" };
 
