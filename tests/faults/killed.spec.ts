@@ -1,28 +1,24 @@
 // The process that runs the Worker is killed while a create is at Omise, with nothing written down since; it is started again on the
-// same database.
+// same storage.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { assertError } from "../support/answer.ts";
 import type { Customer } from "../support/customer.ts";
-import { until } from "../support/until.ts";
 import { Relayed } from "./relayed.ts";
 
 const ROUNDS = process.env.FULL ? 50 : 3;
 
 const statePath = mkdtempSync(join(tmpdir(), "killed-"));
 let relayed: Relayed;
-/** The process that runs the Worker. */
-let pid: number;
 let me: Customer;
 
 before(async () => {
-  relayed = await Relayed.start({ deadlineMs: 5_000, statePath, beforeWorker: remember });
-  pid = started();
+  relayed = await Relayed.start({ deadlineMs: 5_000, statePath });
 });
 after(async () => {
   await relayed?.dispose();
@@ -33,50 +29,11 @@ beforeEach(async () => {
   me = relayed.customer();
 });
 
-/** Those that were there before the Worker was. */
-let others: number[] = [];
-function remember(): void {
-  others = workerds();
-}
-
-function started(): number {
-  const [found, ...more] = workerds().filter((each) => !others.includes(each));
-  assert.ok(found && more.length === 0, "the Worker is one process");
-  return found;
-}
-
-/** The processes named workerd that this one has started. */
-function workerds(): number[] {
-  const isOurs = (each: number) => {
-    const status = statusOf(each);
-    return /^Name:\tworkerd$/m.test(status) && status.includes(`\nPPid:\t${process.pid}\n`);
-  };
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((each) => each > 0 && isOurs(each));
-}
-
-function statusOf(each: number): string {
-  try {
-    return readFileSync(`/proc/${each}/status`, "utf8");
-  } catch {
-    // gone meanwhile
-    return "";
-  }
-}
-
-/** Kills the Worker, and sees it dead: nothing that it was about to write is written. */
-async function kill(): Promise<void> {
-  process.kill(pid, "SIGKILL");
-  await until(async () => !/^State:\t[^Z]/m.test(statusOf(pid)));
-}
-
 /** Asks for an account, for which the Worker dies. */
 async function createInVain(key: string): Promise<void> {
   await assert.rejects(me.create({}, key), { name: "TypeError", message: "fetch failed" });
   await relayed.relay.idle();
   await relayed.restartWorker();
-  pid = started();
   assert.deepEqual(
     (await relayed.attempts(me)).map(({ state, link }) => ({ state, link })),
     [{ state: "asked", link: null }],
@@ -99,7 +56,7 @@ for (let round = 1; round <= ROUNDS; round++) {
   for (const [name, reconcile] of WAYS) {
     test(`killed once Omise had made the account, round ${round}: ${name} finds it`, async () => {
       const key = randomUUID();
-      relayed.relay.onAnswer = kill;
+      relayed.relay.onAnswer = () => relayed.kill();
       await createInVain(key);
       relayed.relay.onAnswer = () => {};
       // what is in no memory is in doubt, not in flight
@@ -119,7 +76,7 @@ test("killed before Omise was reached: it is in doubt, then abandoned, and asked
   const key = randomUUID();
   let dead = Promise.resolve();
   relayed.relay.fault = () => {
-    dead = kill();
+    dead = relayed.kill();
     return { kind: "reset", forward: false };
   };
   await createInVain(key);

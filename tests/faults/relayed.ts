@@ -12,10 +12,12 @@ import {
   type Secrets,
   startSandbox,
   startWorker,
+  workerds,
 } from "../../harness/stack.ts";
 import type { Answer } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
 import { objectName, openStamp, STAMP, type Stamp } from "../support/stamp.ts";
+import { until } from "../support/until.ts";
 import { deliver, eventOf } from "../support/webhook.ts";
 
 /** How long after the deadline an attempt is abandoned that made nothing, in milliseconds. */
@@ -42,8 +44,6 @@ export interface RelayedOptions {
   deadlineMs: number;
   /** Folder for the Worker's objects. Absent: in memory. */
   statePath?: string;
-  /** Called before the Worker is started. */
-  beforeWorker?: () => void;
 }
 
 export class Relayed {
@@ -53,6 +53,8 @@ export class Relayed {
   readonly lines: string[] = [];
   readonly #options: RelayedOptions;
   #worker: RunningWorker | undefined;
+  /** The process that runs the Worker. */
+  #pid = 0;
   /** Every customer, the newest last. */
   readonly #customers: Customer[] = [];
 
@@ -83,8 +85,8 @@ export class Relayed {
   }
 
   async #startWorker(): Promise<void> {
-    const { deadlineMs, statePath, beforeWorker } = this.#options;
-    beforeWorker?.();
+    const { deadlineMs, statePath } = this.#options;
+    const others = workerds();
     this.#worker = await startWorker({
       port: this.#worker && Number(new URL(this.#worker.url).port),
       omiseUrl: this.relay.url,
@@ -97,6 +99,16 @@ export class Relayed {
       },
       log: (line) => this.lines.push(line),
     });
+    const [pid, ...more] = workerds().filter((each) => !others.includes(each));
+    assert.ok(pid && more.length === 0, "the Worker is one process");
+    this.#pid = pid;
+  }
+
+  /** Kills the Worker, and sees it dead: nothing that it was about to write is written. */
+  async kill(): Promise<void> {
+    process.kill(this.#pid, "SIGKILL");
+    // it is listed no more once Node has buried it
+    await until(async () => !workerds().includes(this.#pid));
   }
 
   /** Upstream behaves, and nothing of what it was asked is remembered. */
@@ -163,6 +175,18 @@ export class Relayed {
     return ((await response.json()) as { data: Held[] }).data;
   }
 
+  /** The audit of these customers' objects, and what the audit log has of all customers: an entry a line, sorted. */
+  async audits(owners: Customer[]): Promise<{ written: string[]; delivered: string[] }> {
+    const columns = "seq, at, request_id, actor, action, link, outcome";
+    const own = `SELECT pseudonym AS customer, subject, incarnation, ${columns} FROM audit, meta`;
+    const logged = `SELECT customer, subject, incarnation, ${columns} FROM entries WHERE customer <> ''`;
+    const rows = (await Promise.all(owners.map((owner) => this.#rows<{ at: number }>(owner, own)))).flat();
+    const days = new Set(rows.map(({ at }) => new Date(at).toISOString().slice(0, 10)));
+    const logs = await Promise.all([...days].map((day) => this.worker.auditLog(day).sql(logged)));
+    const lines = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
+    return { written: lines(rows), delivered: lines(logs.flat()) };
+  }
+
   /** An owner's attempts, oldest first. */
   attempts(owner: Customer): Promise<Attempt[]> {
     const sql = "SELECT id, state, current, link FROM attempts ORDER BY created_at, rowid";
@@ -171,11 +195,11 @@ export class Relayed {
 
   /** Makes an owner's attempts so old that those which made nothing are over. */
   async pastQuiet(owner: Customer): Promise<void> {
-    await this.#age(owner, this.#options.deadlineMs + QUIET + 1_000);
+    await this.age(owner, this.#options.deadlineMs + QUIET + 1_000);
   }
 
   /** Makes an owner's attempts older, and the accounts that they made. */
-  async #age(owner: Customer, ms: number): Promise<void> {
+  async age(owner: Customer, ms: number): Promise<void> {
     const held = await this.heldFor(owner);
     await this.object(owner).sql("UPDATE attempts SET created_at = created_at - ?", ms);
     const sandbox = await this.sandbox.db();

@@ -227,6 +227,29 @@ suite("what was done", () => {
     assert.deepEqual(theirs(await delivered())[0], [idOf(listed), "list", "begun"]);
   });
 
+  test("has the outcome of an operator's deletion that comes to nothing", async () => {
+    for (const [status, code, reason, isGone] of [
+      [400, "bad_request", "not_registered", false],
+      [404, "not_found", "not_found", true],
+    ] as const) {
+      const foreign = account({ registration_uri: null, status: "successful" });
+      accounts.set(String(foreign.id), foreign);
+      omise.answer = (request, response, body) => {
+        if (request.method !== "DELETE") return documented(request, response, body);
+        if (isGone) accounts.delete(String(foreign.id));
+        answering(status, { object: "error", location: "x", code, message: "x" })(request, response, body);
+      };
+      const answer = await operator.delete(String(foreign.id));
+      assertError(answer, status, reason);
+      const found = (await delivered()).filter(({ request_id }) => request_id === idOf(answer));
+      const outcomes = found.map(({ action, linked_account, outcome }) => [action, linked_account, outcome]);
+      assert.deepEqual(outcomes, [
+        ["delete", foreign.id, reason],
+        ["delete", foreign.id, "begun"],
+      ]);
+    }
+  });
+
   test("names who deleted an account although another saw it first", async () => {
     const { id } = (await me.create()).body;
     // Omise has deleted it, and its answer is still under way
@@ -393,6 +416,33 @@ suite("what was refused", () => {
 });
 
 suite("the log", () => {
+  test("is not filled by a flood of refusals", async () => {
+    const flooded = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets });
+    try {
+      const flood = new Customer(flooded.url, sessionOf(flooded, secrets), { sub: "flood" });
+      const object = flooded.customer("flood");
+      const rows = async () => {
+        // until the first refusal is written down there are no tables
+        const found = await object.sql<{ n: number }>("SELECT count(*) AS n FROM audit").catch(() => []);
+        return found[0]?.n ?? 0;
+      };
+      const began = Date.now();
+      for (let i = 0; i < 10; i++) {
+        const ask = () => flood.fetch("GET", "/linked_accounts?limit=0");
+        for (const answer of await Promise.all(Array.from({ length: 20 }, ask)))
+          assertError(answer, 400, "invalid_request");
+      }
+      await until(async () => (await rows()) >= 60);
+      // what the flood wrote is there before this is
+      assert.equal((await flood.create()).status, 200);
+      const minutes = 1 + Math.floor((Date.now() - began) / 60_000);
+      const written = (await rows()) - 2;
+      assert.ok(written <= 60 * minutes, `${written} rows in ${minutes} minutes`);
+    } finally {
+      await flooded.dispose();
+    }
+  });
+
   test("is for operators", async () => {
     for (const who of [
       me,
@@ -484,6 +534,33 @@ suite("the log", () => {
       assertError(answer, 400, "invalid_request");
       assert.deepEqual(issuesOf(answer), ["cursor invalid"]);
     }
+  });
+
+  test("of a customer that is not known is empty, and asking for it makes nothing", async () => {
+    const { body } = await audit("?subject=never%20seen");
+    assert.deepEqual([body.data, body.cursor], [[], null]);
+    await assert.rejects(worker.customer("never seen").sql("SELECT * FROM meta"), /no such table/);
+    // nor has an account without a stamp a customer
+    const foreign = account({ registration_uri: null, status: "successful" });
+    accounts.set(String(foreign.id), foreign);
+    for (const id of [foreign.id, "lnac_test_0000000000000000000", "x"])
+      assertError(await audit(`?account=${id}`), 404, "not_found");
+    const both = await audit(`?subject=x&account=${foreign.id}`);
+    assertError(both, 400, "invalid_request");
+    assert.deepEqual(issuesOf(both), ["account invalid"]);
+    const cursor = await audit(`?subject=x&cursor=${today()}`);
+    assertError(cursor, 400, "invalid_request");
+    assert.deepEqual(issuesOf(cursor), ["cursor invalid"]);
+  });
+
+  test("keeps a customer's trail where the name is erased", async () => {
+    await me.create();
+    const [entry] = (await delivered(me)).filter(({ subject }) => subject === subjectOf(me));
+    assert.ok(entry?.customer);
+    const sql = "UPDATE entries SET subject = NULL, actor = nullif(actor, subject) WHERE subject = ?";
+    await worker.auditLog(today()).sql(sql, subjectOf(me));
+    const erased = (await delivered()).find(({ id }) => id === entry.id);
+    assert.deepEqual(erased, { ...entry, subject: null, actor: null });
   });
 
   test("is only ever added to", async () => {

@@ -41,6 +41,9 @@ const STATUSES = new Map(
   core.reasons.flatMap(({ name, status }) => (status === null ? [] : [[name, String(status)]])),
 );
 
+/** An id of the sandbox's form that it has given to no account. */
+const UNKNOWN = `lnac_test_${"0".repeat(19)}`;
+
 /** A request, and how it was answered. */
 interface Exchange {
   method: string;
@@ -86,11 +89,17 @@ async function successes(): Promise<Exchange[]> {
     { method: "POST", path: "/webhooks/omise", answer: webhook },
     { method: "POST", path: "/linked_accounts/confirm", answer: confirmed },
     { method: "DELETE", path: `/linked_accounts/${id}`, answer: deleted },
-    await get("/audit?limit=5", operator()),
+    // a customer's own has entries at once, and comes to its end
+    await get(`/audit?subject=${me.claims.sub}`, operator()),
+    await get(`/audit?account=${id}&limit=2`, operator()),
+    await get("/audit", operator()),
   );
   for (const { method, path, answer } of exchanges) {
     assert.equal(answer.status, 200, `${method} ${path}: ${JSON.stringify(answer.body)}`);
   }
+  const [whole, page] = exchanges.slice(-3).map(({ answer }) => answer.body);
+  assert.deepEqual([whole.data.length > 2, whole.cursor], [true, null]);
+  assert.deepEqual([page.data.length, typeof page.cursor], [2, "string"]);
   return exchanges;
 }
 
@@ -106,6 +115,8 @@ async function refusals(): Promise<Exchange[]> {
   };
   const post = (answer: Promise<Answer>, reason: string) =>
     exchange("POST", "/linked_accounts", answer, reason);
+  const audit = (query: string, reason: string) =>
+    exchange("GET", "/audit", operator().fetch("GET", `/audit?${query}`), reason);
   return [
     await post(me.json("/linked_accounts", {}, key), "invalid_request"),
     await post(me.create(), "already_pending"),
@@ -113,6 +124,11 @@ async function refusals(): Promise<Exchange[]> {
     await exchange("DELETE", `/linked_accounts/${id}`, me.delete(id), "not_registered"),
     await exchange("GET", `/linked_accounts/${id}`, customer().get(id), "not_found"),
     await exchange("GET", "/audit", me.fetch("GET", "/audit"), "operator_only"),
+    await audit(`account=${UNKNOWN}`, "not_found"),
+    await audit("account=x", "not_found"),
+    await audit(`account=${UNKNOWN.replace("_test", "")}`, "mode_mismatch"),
+    await audit("cursor=x", "invalid_request"),
+    await audit("subject=a&account=b", "invalid_request"),
     await exchange("PATCH", "/banks", me.fetch("PATCH", "/banks"), "method_not_allowed"),
     await exchange("GET", "/nope", me.fetch("GET", "/nope"), "route_not_found"),
     await exchange(
@@ -140,7 +156,7 @@ test("the document is valid OpenAPI 3.1, of the workspace's version, and has not
   for (const [kind, components] of Object.entries(document.components)) {
     if (kind === "securitySchemes") continue;
     for (const name of Object.keys(components)) {
-      assert.ok(references.has(`#/components/${kind}/${name}`), `nobody refers to ${kind}/${name}`);
+      assert.ok(references.has(`#/components/${kind}/${name}`), `no reference to ${kind}/${name}`);
     }
   }
   const ids = operations().map(({ operation }) => operation.operationId);
@@ -310,8 +326,8 @@ function* spoil(body: unknown, path: string[] = []): Generator<{ what: string; v
       yield { what, value: body.with(0, value) };
     }
   } else if (typeof body === "object" && body !== null) {
-    // metadata is the shop's, whatever it is, but for names that are the Worker's
-    const stranger = name === "metadata" ? "linked_accounts_attempt" : "stranger";
+    // the shop may put any name into metadata, except those that the Worker reserves
+    const stranger = name === "metadata" ? "linked_accounts_stamp" : "stranger";
     yield at(`has a ${stranger}`, { ...body, [stranger]: "x" });
     for (const [member, value] of Object.entries(body)) {
       const { [member]: _, ...rest } = body as Record<string, unknown>;
@@ -359,6 +375,14 @@ test("what only a closer look shows is refused", async () => {
   assertRefused("POST", "/linked_accounts", { ...pending, body: other });
   const { linked_account: _, ...alone } = other;
   assertContract("POST", "/linked_accounts", { ...pending, body: alone });
+
+  // a create alone can be one too many of a day
+  const headers = new Headers({ ...Object.fromEntries(pending.headers), "Retry-After": "86400" });
+  const tooMany = { status: 429, headers, body: { ...alone, reason: "too_many_creates" } };
+  assertContract("POST", "/linked_accounts", tooMany);
+  assertRefused("GET", "/linked_accounts", tooMany);
+  assertRefused("DELETE", `/linked_accounts/${created.body.id}`, tooMany);
+  assertRefused("POST", "/linked_accounts", { ...tooMany, headers: pending.headers }, "without Retry-After");
   const invalid = await me.fetch("GET", "/linked_accounts?limit=0");
   assertError(invalid, 400, "invalid_request");
   assertRefused("GET", `/linked_accounts/${created.body.id}`, invalid);
@@ -384,7 +408,7 @@ function values({ name, schema }: Parameter): { good: string[]; bad: string[] } 
     return { good: ["x", "ก".repeat(Number(maxLength))], bad: ["x".repeat(Number(maxLength) + 1)] };
   if (name === "cursor") return { good: ["2024-06-03", "2024-06-03.7"], bad: [] };
   if (name === "subject") return { good: ["x", "ก"], bad: [] };
-  // an id is not looked at before Omise has been asked for the account
+  // an account that Omise does not have is not found: `refusals` has that
   if (name === "account") return { good: [], bad: [] };
   if (name === "filters[created]") {
     return { good: ["2024-06-03", "2024-06-03..2024-06-30"], bad: ["2024", "2024-06-03.."] };

@@ -8,7 +8,7 @@ import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type DurableObject, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { type Answer, assertError, assertStandardHeaders } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
-import { objectName, sealStamp } from "../support/stamp.ts";
+import { objectName, openStamp, STAMP, sealStamp } from "../support/stamp.ts";
 import { deliver as deliverTo, eventOf, sign } from "../support/webhook.ts";
 
 const omise = new FakeOmise();
@@ -16,6 +16,8 @@ const secrets = randomSecrets();
 /** The secret that takes over from the other. */
 const nextSecret = randomBytes(32).toString("base64");
 const lines: string[] = [];
+/** The key of the ledger that comes after the other. */
+const nextLedgerKey = randomBytes(32).toString("base64");
 let worker: RunningWorker;
 let omiseUrl: string;
 /** My object. */
@@ -43,7 +45,7 @@ beforeEach(async () => {
   mine = account({ registration_uri: `${omiseUrl}/register` });
   answerWith(200, mine);
   assert.equal((await me.create()).status, 200);
-  mine.metadata = { linked_accounts_stamp: stampIn(omise.requests.at(-1)?.body ?? "") };
+  mine.metadata = { [STAMP]: stampIn(omise.requests.at(-1)?.body ?? "") };
   object = worker.customer(String(me.claims.sub));
   omise.requests.length = 0;
 });
@@ -132,7 +134,7 @@ test("any of the secrets may have signed, among up to ten signatures", async () 
   assertError(await deliver(third, { timestamp, signature: `${listed}, x` }), 401, "unauthenticated");
 });
 
-test("what is not signed, or not now, is refused, and reaches nobody", async () => {
+test("what is not signed, or not now, is refused, and Omise is not asked", async () => {
   const body = JSON.stringify(event());
   const timestamp = String(now());
   const good = sign(secrets.WEBHOOK_SECRET, timestamp, body);
@@ -189,7 +191,7 @@ test("events that are about nothing of ours leave no row", async () => {
   const unstamped = account();
   const ofAnotherKey = account({
     metadata: {
-      linked_accounts_stamp: sealStamp("another key", {
+      [STAMP]: sealStamp("another key", {
         object: objectName(String(me.claims.sub)),
         attempt: "A".repeat(22),
       }),
@@ -218,7 +220,7 @@ test("events that are about nothing of ours leave no row", async () => {
 test("a stamp that names an attempt that its object does not know wakes nothing", async () => {
   for (const subject of [String(me.claims.sub), "never seen"]) {
     const stamp = sealStamp(secrets.LEDGER_KEY, { object: objectName(subject), attempt: "A".repeat(22) });
-    const foreign = account({ metadata: { linked_accounts_stamp: stamp } });
+    const foreign = account({ metadata: { [STAMP]: stamp } });
     assertOutcome(await send(event({ data: foreign })), "ignored");
   }
   assert.equal(omise.requests.length, 0);
@@ -230,6 +232,71 @@ test("an event without the account's metadata finds the customer all the same", 
   const { metadata: _, ...bare } = mine;
   assertOutcome(await send(event({ data: bare })), "updated");
   assert.equal(await stored(), "successful");
+});
+
+test("an event adopts the account of a create whose answer was lost", async () => {
+  omise.answer = (request) => request.socket.destroy();
+  const key = randomUUID();
+  assertError(await me.create({ type: "direct_debit_scb" }, key), 502, "outcome_unknown");
+  const lost = account({
+    type: "direct_debit_scb",
+    registration_uri: `${omiseUrl}/register`,
+    metadata: { [STAMP]: stampIn(omise.requests.at(-1)?.body ?? "") },
+  });
+  // first one that says it is another's: what Omise has is another stamp
+  const other = account({ metadata: mine.metadata });
+  answerWith(200, other);
+  const wrong = event({ data: { ...other, metadata: lost.metadata } });
+  assertError(await send(wrong), 502, "upstream_unreadable");
+  assert.ok(!(await isSeen(wrong.id)));
+
+  answerWith(200, { ...lost, status: "successful" });
+  const complete = event({ data: lost });
+  assertOutcome(await send(complete), "updated");
+  assertOutcome(await send(complete), "seen");
+  const [attempt] = await object.sql("SELECT state, current FROM attempts WHERE link = ?", lost.id);
+  assert.deepEqual(attempt, { state: "linked", current: 0 });
+  const audited = await object.sql("SELECT actor, action, outcome FROM audit WHERE link = ?", lost.id);
+  assert.deepEqual(audited, [{ actor: null, action: "adopt", outcome: "successful" }]);
+  const replayed = await me.create({ type: "direct_debit_scb" }, key);
+  assert.deepEqual([replayed.status, replayed.body.id], [200, lost.id], JSON.stringify(replayed.body));
+  assert.equal(omise.requests.filter(({ method }) => method === "POST").length, 1);
+});
+
+test("another account with the stamp of an attempt that has its account is refused", async () => {
+  const twin = account({ metadata: mine.metadata });
+  answerWith(200, twin);
+  const answer = await send(event({ data: twin }));
+  assertError(answer, 502, "upstream_unreadable");
+  assert.deepEqual(await object.sql("SELECT id FROM links"), [{ id: mine.id }]);
+});
+
+test("while the key of the ledger changes, stamps of both keys open", async () => {
+  const changing = await startWorker({
+    omiseUrl,
+    storefrontUrl: STOREFRONT,
+    secrets,
+    bindings: { LEDGER_KEY: `${nextLedgerKey}, ${secrets.LEDGER_KEY}` },
+  });
+  try {
+    const customer = new Customer(changing.url, sessionOf(changing, secrets), { sub: randomUUID() });
+    const made = account({ registration_uri: `${omiseUrl}/register` });
+    answerWith(200, made);
+    assert.equal((await customer.create()).status, 200);
+    const text = stampIn(omise.requests.at(-1)?.body ?? "");
+    const stamp = openStamp(nextLedgerKey, text) ?? assert.fail("the first key seals");
+    for (const [key, status] of [
+      [secrets.LEDGER_KEY, "successful"],
+      [nextLedgerKey, "deleted"],
+    ] as const) {
+      const now = { ...made, status, metadata: { [STAMP]: sealStamp(key, stamp) } };
+      answerWith(200, now);
+      const body = JSON.stringify(event({ data: now }));
+      assertOutcome(await deliverTo(changing.url, secrets.WEBHOOK_SECRET, body), "updated");
+    }
+  } finally {
+    await changing.dispose();
+  }
 });
 
 test("an unknown event about an account of ours is a hint like any other", async () => {
@@ -300,8 +367,11 @@ test("twenty deliveries of one event at once are one update", async () => {
   answerWith(200, { ...mine, status: "successful" });
   const complete = event();
   const answers = await Promise.all(Array.from({ length: 20 }, () => send(complete)));
-  for (const answer of answers) assert.equal(answer.status, 200);
+  const outcomes = answers.map(({ status, body }) => `${status} ${body.outcome}`).sort();
+  assert.deepEqual(outcomes, [...Array(19).fill("200 seen"), "200 updated"]);
   assert.equal(await stored(), "successful");
+  const audited = await object.sql("SELECT outcome FROM audit WHERE action = 'webhook'");
+  assert.deepEqual(audited, [{ outcome: "successful" }]);
 });
 
 test("no secret is in the log or the ledger", async () => {
