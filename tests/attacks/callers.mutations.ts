@@ -2,15 +2,15 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const ANSWER = "worker/src/answer.rs";
-const JWKS = "worker/src/jwks.rs";
-const LIB = "worker/src/lib.rs";
+const ANSWER = "worker/src/common/answer.rs";
+const JWKS = "worker/src/common/jwks.rs";
+const EDGE = "worker/src/edge/mod.rs";
 const PLATFORM = "worker/platform.js";
-const REMOTE_JWKS = "worker/src/remote_jwks.rs";
-const REQUEST = "worker/src/request.rs";
-const RETRIEVE = "worker/src/retrieve.rs";
-const SESSION = "worker/src/session.rs";
-const SQL = "worker/src/sql.rs";
+const REMOTE_JWKS = "worker/src/edge/remote_jwks.rs";
+const REQUEST = "worker/src/edge/request.rs";
+const RETRIEVE = "worker/src/customer/retrieve.rs";
+const SESSION = "worker/src/edge/session.rs";
+const SQL = "worker/src/customer/sql.rs";
 
 const AUTHORIZATION = 'let authorization = req.header("Authorization");';
 const BEARER = 'let token = authorization.strip_prefix("Bearer ").ok_or("not a bearer token")?;';
@@ -56,14 +56,14 @@ export default [
   {
     row: "C1",
     removes: "writes a refusal down",
-    file: LIB,
+    file: EDGE,
     find: "ctx.wait_until(async move { refused.audit(&context, reason).await });",
     replace: "let _ = (ctx, refused, reason);",
   },
   {
     row: "C1",
     removes: "writes a refusal down off the request's path, where its failure is nobody's answer",
-    file: LIB,
+    file: EDGE,
     find: "ctx.wait_until(async move { refused.audit(&context, reason).await });",
     replace: `let link = refused.id.as_ref().map(LinkedAccountId::as_str);
         let entry = Entry { action: refused.action, link, outcome: reason.as_str(), at: context.now() };
@@ -114,7 +114,7 @@ export default [
   {
     row: "C3",
     removes: "answers an ill-formed link_state as an unknown one",
-    file: "worker/src/confirm.rs",
+    file: "worker/src/edge/confirm.rs",
     find: "LinkState::parse(&text).map_err(|_| Reason::NotFound)?",
     replace: "LinkState::parse(&text).map_err(|_| Reason::InvalidRequest)?",
   },
@@ -392,7 +392,7 @@ struct Claims {
   {
     row: "C9",
     removes: "looks for a token in no address",
-    file: LIB,
+    file: EDGE,
     find: AUTHORIZATION,
     replace: `let named = req.query().strip_prefix("access_token=").map(|token| format!("Bearer {token}"));
     let authorization = req.header("Authorization").or(named);`,
@@ -400,14 +400,14 @@ struct Claims {
   {
     row: "C10",
     removes: "compares an origin to its end",
-    file: LIB,
+    file: EDGE,
     find: OUR_ORIGIN,
     replace: "settings.allowed_origins.iter().any(|ours| origin.starts_with(ours.as_str()))",
   },
   {
     row: "C10",
     removes: "compares an origin from its beginning",
-    file: LIB,
+    file: EDGE,
     find: OUR_ORIGIN,
     replace:
       'settings.allowed_origins.iter().any(|ours| origin.ends_with(ours.trim_start_matches("https://")))',
@@ -415,14 +415,14 @@ struct Claims {
   {
     row: "C10",
     removes: "compares an origin letter by letter",
-    file: LIB,
+    file: EDGE,
     find: OUR_ORIGIN,
     replace: "settings.allowed_origins.iter().any(|ours| ours.eq_ignore_ascii_case(origin))",
   },
   {
     row: "C10",
     removes: "compares an origin at all, and reflects it",
-    file: LIB,
+    file: EDGE,
     find: OUR_ORIGIN,
     replace: "!origin.is_empty()",
   },
@@ -501,7 +501,7 @@ struct Claims {
   {
     row: "C12",
     removes: "reads no cookie",
-    file: LIB,
+    file: EDGE,
     find: AUTHORIZATION,
     replace: `let cookie = req.header("Cookie");
     let cookie = cookie.as_ref().and_then(|all| all.split("; ").find_map(|one| one.strip_prefix("token=")));
@@ -511,7 +511,7 @@ struct Claims {
   {
     row: "C12",
     removes: "takes the method from the request line alone",
-    file: LIB,
+    file: EDGE,
     find: "let route = Route::find(&req.method(), req.path());",
     replace: `let method = req.header("X-HTTP-Method-Override").unwrap_or_else(|| req.method());
     let route = Route::find(&method, req.path());`,

@@ -1400,9 +1400,9 @@ test("C12: no GET changes anything but the stored reading", async () => {
   const other = await begin(me, { type: "direct_debit_scb" });
   Object.assign(accounts.get(other.id) ?? {}, { status: "successful", last_digits: "4321" });
   assert.equal((await me.get(other.id)).body.status, "successful");
-  const link = () => db.first<Json>("SELECT * FROM links WHERE id = ?", other.id);
+  const link = () => db.first<Json>("SELECT *, owner AS subject FROM links WHERE id = ?", other.id);
   const read = await link();
-  assert.deepEqual([read?.status, read?.confirmed_at, read?.owner], ["successful", null, me.claims.sub]);
+  assert.deepEqual([read?.status, read?.confirmed_at, read?.subject], ["successful", null, me.claims.sub]);
   await me.get(other.id);
   assert.deepEqual(await link(), read);
 });

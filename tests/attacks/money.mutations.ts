@@ -2,15 +2,15 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const CREATE = "worker/src/create.rs";
-const LEDGER = "worker/src/ledger.rs";
+const CREATE = "worker/src/edge/create.rs";
+const LEDGER = "worker/src/customer/ledger.rs";
 const PLATFORM = "worker/platform.js";
-const REQUEST = "worker/src/request.rs";
+const REQUEST = "worker/src/edge/request.rs";
 const RESCUE = "worker/rescue.js";
-const RETRIEVE = "worker/src/retrieve.rs";
-const SETTLE = "worker/src/settle.rs";
+const RETRIEVE = "worker/src/customer/retrieve.rs";
+const SETTLE = "worker/src/customer/settle.rs";
 const TABLES = "worker/migrations/0002_settling.sql";
-const SQL = "worker/src/sql.rs";
+const SQL = "worker/src/customer/sql.rs";
 
 export default [
   {
@@ -158,28 +158,28 @@ export default [
   {
     row: "C38",
     removes: "bounds how long a customer is told to wait",
-    file: "worker/src/upstream.rs",
+    file: "worker/src/common/upstream.rs",
     find: "retry_after.unwrap_or(1).clamp(1, 3_600)",
     replace: "retry_after.unwrap_or(1).max(1)",
   },
   {
     row: "C38",
     removes: "keeps customers away where Omise's Retry-After is over already",
-    file: "worker/src/upstream.rs",
+    file: "worker/src/common/upstream.rs",
     find: "retry_after.unwrap_or(1).clamp(1, 3_600)",
     replace: "retry_after.unwrap_or(1).min(3_600)",
   },
   {
     row: "C38",
     removes: "asks whether the account that Omise made is the one that was asked for",
-    file: "worker/src/create.rs",
+    file: "worker/src/edge/create.rs",
     find: "Ok(account) if !settle::carries(&account, new.id) => {",
     replace: "Ok(account) if false && !settle::carries(&account, new.id) => {",
   },
   {
     row: "C43",
     removes: "shares a reading that failed",
-    file: "worker/src/retrieve.rs",
+    file: "worker/src/customer/retrieve.rs",
     find: "Err(failed) => failed.at >= now,",
     replace: "Err(_) => false,",
   },
@@ -233,7 +233,7 @@ export default [
   {
     row: "C50",
     removes: "keeps what a panic quotes out of the log",
-    file: "worker/src/panic.rs",
+    file: "worker/src/common/panic.rs",
     find: "state.set_panicked_at(&place.to_string())",
     replace:
       "{\n                    let _ = place;\n                    state.set_panicked_at(&info.to_string());\n                }",

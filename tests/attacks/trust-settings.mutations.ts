@@ -2,8 +2,8 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const RETRIEVE = "worker/src/retrieve.rs";
-const SETTINGS = "worker/src/settings.rs";
+const RETRIEVE = "worker/src/customer/retrieve.rs";
+const SETTINGS = "worker/src/common/settings.rs";
 const WRANGLER = "worker/wrangler.toml";
 
 /** What stands before the rule that no address beside a live key is plain http, each time another text. */
@@ -66,7 +66,7 @@ export default [
   {
     row: "C40",
     removes: "compares the mode of Omise's answer with the key's",
-    file: "worker/src/upstream.rs",
+    file: "worker/src/common/upstream.rs",
     find: "if account.livemode != mode.is_live() || account.id.mode() != mode {",
     replace: "if account.livemode != mode.is_live() && account.id.mode() != mode {",
   },

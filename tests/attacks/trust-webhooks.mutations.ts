@@ -2,8 +2,8 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const WEBHOOK = "worker/src/webhook.rs";
-const SQL = "worker/src/sql.rs";
+const WEBHOOK = "worker/src/edge/webhook.rs";
+const SQL = "worker/src/customer/sql.rs";
 
 export default [
   {

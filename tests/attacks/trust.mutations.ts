@@ -2,14 +2,14 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const ANSWER = "worker/src/answer.rs";
-const CREATE = "worker/src/create.rs";
-const LEDGER = "worker/src/ledger.rs";
-const LIB = "worker/src/lib.rs";
-const LIMITS = "worker/src/limits.rs";
-const TRACE = "worker/src/trace.rs";
-const UPSTREAM = "worker/src/upstream.rs";
-const SQL = "worker/src/sql.rs";
+const ANSWER = "worker/src/common/answer.rs";
+const CREATE = "worker/src/edge/create.rs";
+const LEDGER = "worker/src/customer/ledger.rs";
+const EDGE = "worker/src/edge/mod.rs";
+const LIMITS = "worker/src/edge/limits.rs";
+const TRACE = "worker/src/common/trace.rs";
+const UPSTREAM = "worker/src/common/upstream.rs";
+const SQL = "worker/src/customer/sql.rs";
 
 const LINE = 'console_log!("{}", serde_json::to_string(&line).unwrap_or_default());';
 const TO_64_BITS = "u128::from(ip) >> 64 << 64";
@@ -62,7 +62,7 @@ export default [
   {
     row: "C29",
     removes: "takes control characters out of what it logs",
-    file: "worker/src/trace.rs",
+    file: "worker/src/common/trace.rs",
     find: "notes.push_str(&printable(text));",
     replace: "notes.push_str(text);",
   },
@@ -104,7 +104,7 @@ export default [
   {
     row: "C42",
     removes: "counts a customer whatever the address",
-    file: LIB,
+    file: EDGE,
     find: "limits::count(env, kind, Whose::Subject(&caller.subject)).await",
     replace: "limits::count(env, kind, Whose::Network(ip.as_deref())).await",
   },
@@ -125,7 +125,7 @@ export default [
   {
     row: "C42",
     removes: "believes Cloudflare alone where a request came from",
-    file: LIB,
+    file: EDGE,
     find: 'req.header("CF-Connecting-IP")',
     replace: 'req.header("X-Forwarded-For")',
   },
@@ -160,7 +160,7 @@ export default [
   {
     row: "C46",
     removes: "takes link_state from a body alone",
-    file: "worker/src/confirm.rs",
+    file: "worker/src/edge/confirm.rs",
     find: "link_state(req.json().await?)",
     replace:
       'req.query().strip_prefix("link_state=").map_or(link_state(req.json().await?), |text| Ok(text.to_owned()))',

@@ -868,7 +868,7 @@ async function openIsolates(): Promise<Isolate[]> {
   const targets = (await response.json()) as { webSocketDebuggerUrl: string }[];
   const urls = targets.map((target) => target.webSocketDebuggerUrl);
   // others are never entered, and do not answer
-  const open = /\/core:(user:worker|entry)$/;
+  const open = /\/(core:user:worker|ratelimit:ns:\d+)$/;
   const own = (url: string) => Number(url.endsWith("/core:user:worker"));
   return await Promise.all(
     urls

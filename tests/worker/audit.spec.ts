@@ -416,32 +416,40 @@ suite("what was refused", () => {
 });
 
 suite("the log", () => {
-  test("is not filled by a flood of refusals", async () => {
-    const flooded = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets });
-    try {
-      const flood = new Customer(flooded.url, sessionOf(flooded, secrets), { sub: "flood" });
-      const object = flooded.customer("flood");
-      const rows = async () => {
-        // until the first refusal is written down there are no tables
-        const found = await object.sql<{ n: number }>("SELECT count(*) AS n FROM audit").catch(() => []);
-        return found[0]?.n ?? 0;
-      };
-      const began = Date.now();
-      for (let i = 0; i < 10; i++) {
-        const ask = () => flood.fetch("GET", "/linked_accounts?limit=0");
-        for (const answer of await Promise.all(Array.from({ length: 20 }, ask)))
-          assertError(answer, 400, "invalid_request");
+  for (const [by, path, rateLimits, most, [status, reason]] of [
+    // each isolate writes down sixty a minute
+    ["the edge", "/linked_accounts?limit=0", false, 60, [400, "invalid_request"]],
+    // the rate limit admits sixty a minute to the object; of those that it refuses the edge writes down sixty
+    ["the customer's object", "/linked_accounts/x", true, 120, [404, "not_found"]],
+  ] as const) {
+    test(`is not filled by a flood of refusals by ${by}`, async () => {
+      const flooded = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, rateLimits });
+      try {
+        const flood = new Customer(flooded.url, sessionOf(flooded, secrets), { sub: "flood" });
+        const object = flooded.customer("flood");
+        const rows = async () => {
+          // until the first refusal is written down there are no tables
+          const found = await object.sql<{ n: number }>("SELECT count(*) AS n FROM audit").catch(() => []);
+          return found[0]?.n ?? 0;
+        };
+        const began = Date.now();
+        for (let i = 0; i < 10; i++) {
+          const ask = () => flood.fetch("GET", path);
+          for (const answer of await Promise.all(Array.from({ length: 20 }, ask)))
+            if (answer.status !== 429) assertError(answer, status, reason);
+        }
+        // counting begins again with each minute of the clock
+        const minutes = 1 + Math.floor(Date.now() / 60_000) - Math.floor(began / 60_000);
+        await until(async () => (await rows()) >= most);
+        // what the flood wrote is there before this is
+        assert.equal((await flood.create()).status, 200);
+        const written = (await rows()) - 2;
+        assert.ok(written <= most * minutes, `${written} rows in ${minutes} minutes`);
+      } finally {
+        await flooded.dispose();
       }
-      await until(async () => (await rows()) >= 60);
-      // what the flood wrote is there before this is
-      assert.equal((await flood.create()).status, 200);
-      const minutes = 1 + Math.floor((Date.now() - began) / 60_000);
-      const written = (await rows()) - 2;
-      assert.ok(written <= 60 * minutes, `${written} rows in ${minutes} minutes`);
-    } finally {
-      await flooded.dispose();
-    }
-  });
+    });
+  }
 
   test("is for operators", async () => {
     for (const who of [

@@ -1,4 +1,4 @@
-// What the Worker is bound to, and what it says where something is missing; and what anybody may ask.
+// What the Worker is bound to, and what it says where something is missing; and what any caller may ask.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -27,9 +27,9 @@ async function withWorker(
     ...options,
   });
   try {
-    const nobody = new Customer(worker.url, sessionOf(worker, secrets));
+    const anonymous = new Customer(worker.url, sessionOf(worker, secrets));
     await use(worker, async (path, Authorization = "") => {
-      const answer = await nobody.fetch("GET", path, { headers: { Authorization } });
+      const answer = await anonymous.fetch("GET", path, { headers: { Authorization } });
       assertStandardHeaders(answer);
       const text = JSON.stringify([answer.body, [...answer.headers]]);
       for (const secret of Object.values(secrets))
@@ -41,7 +41,7 @@ async function withWorker(
   }
 }
 
-test("with everything there, anybody may ask, and learns no secret", async () => {
+test("with everything there, any caller is answered, and learns no secret", async () => {
   await withWorker({}, async (worker, ask) => {
     const ready = await ask("/ready");
     assert.deepEqual([ready.status, ready.body], [200, { object: "ready", status: "ok" }]);

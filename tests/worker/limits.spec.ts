@@ -17,12 +17,12 @@ let worker: Running;
 let networks = 0;
 const customer = (more: Record<string, unknown> = {}) =>
   new Customer(worker.url, sessionOf(worker, secrets), { sub: randomUUID(), ...more });
-/** An IPv4 network that nobody came from yet. */
+/** An IPv4 network that no request came from yet. */
 const network = () => {
   networks += 1;
   return { "CF-Connecting-IP": `10.0.${networks >> 8}.${networks & 255}` };
 };
-const NOBODY = { Authorization: "" };
+const ANONYMOUS = { Authorization: "" };
 
 before(async () => {
   const omiseUrl = await omise.start();
@@ -39,9 +39,9 @@ beforeEach(() => {
 
 /**
  * Sends as many requests as are admitted and one more, which must be the one that is refused. `as` makes the requests of
- * somebody who has sent none.
+ * a caller who has sent none.
  *
- * The minute may end amid them, and counting begin again: then none is refused, and they are sent once more as somebody else.
+ * The minute may end amid them, and counting begin again: then none is refused, and they are sent once more as another caller.
  */
 async function exhaust(limit: number, as: () => (i: number) => Promise<Answer>): Promise<Answer> {
   for (let tries = 0; tries < 3; tries++) {
@@ -70,7 +70,7 @@ function assertLimited(answer: Answer): void {
   assert.deepEqual(answer.body.issues, []);
 }
 
-test("ten creates a minute of one customer, whatever network they come from", async () => {
+test("ten creates a minute of one customer, from any number of networks", async () => {
   let me = customer();
   const refused = await exhaust(10, () => {
     me = customer();
@@ -116,7 +116,7 @@ test("sixty of everything else", async () => {
   assertError(create, 400, "idempotency_key_invalid");
 });
 
-test("a hundred creates of one network, whoever they are and whatever other headers say", async () => {
+test("a hundred creates a minute of one network, of any number of customers and with any other headers", async () => {
   let from = {};
   const refused = await exhaust(100, () => {
     from = network();
@@ -142,7 +142,7 @@ test("an IPv6 network is a /64", async () => {
   let block = "";
   let blocks = 0;
   const ask = (ip: string) =>
-    customer().fetch("POST", "/linked_accounts", { headers: { ...NOBODY, "CF-Connecting-IP": ip } });
+    customer().fetch("POST", "/linked_accounts", { headers: { ...ANONYMOUS, "CF-Connecting-IP": ip } });
   const refused = await exhaust(100, () => {
     blocks += 1;
     block = `2001:db8:0:${blocks}`;
@@ -166,7 +166,7 @@ test("six hundred of everything else, tokens or not, and then no token helps", a
     return async (i) => {
       if (i === 600) return customer().fetch("GET", "/linked_accounts", { headers: from });
       const path = i % 2 ? "/banks" : "/audit";
-      const answer = await customer().fetch("GET", path, { headers: { ...from, ...NOBODY } });
+      const answer = await customer().fetch("GET", path, { headers: { ...from, ...ANONYMOUS } });
       assert.equal(answer.status, i % 2 ? 200 : 401);
       return answer;
     };
@@ -174,15 +174,15 @@ test("six hundred of everything else, tokens or not, and then no token helps", a
   assertLimited(refused);
 });
 
-test("nobody is counted for being alive, nor Omise for its webhooks", async () => {
+test("health checks and Omise's webhooks are not counted", async () => {
   const from = network();
   for (let i = 0; i < 40; i++) {
     await Promise.all(
       Array.from({ length: 16 }, async () => {
-        const health = await customer().fetch("GET", "/health", { headers: { ...from, ...NOBODY } });
+        const health = await customer().fetch("GET", "/health", { headers: { ...from, ...ANONYMOUS } });
         assert.equal(health.status, 200);
         const webhook = await customer().fetch("POST", "/webhooks/omise", {
-          headers: { ...from, ...NOBODY },
+          headers: { ...from, ...ANONYMOUS },
           body: "{}",
         });
         assertError(webhook, 401, "unauthenticated");
@@ -207,7 +207,7 @@ test("asking whether it is ready uses up no customer's limit", async () => {
   const from = network();
   const ready = await exhaust(600, () => {
     const from = network();
-    return () => customer().fetch("GET", "/ready", { headers: { ...from, ...NOBODY } });
+    return () => customer().fetch("GET", "/ready", { headers: { ...from, ...ANONYMOUS } });
   });
   assertLimited(ready);
   // a shop may name its customers as it likes

@@ -100,7 +100,9 @@ test("a scan, a sort and a text that is no statement are noticed", () => {
     /TEMP B-TREE.* DESC$/,
   );
   assert.match(
-    judge("SELECT count(*) FROM links, attempts WHERE links.status = attempts.state AND links.id > ?1").join(),
+    judge(
+      "SELECT count(*) FROM links, attempts WHERE links.status = attempts.state AND links.id > ?1",
+    ).join(),
     /AUTOMATIC/,
   );
   assert.throws(() => judge("VACUUMS"), /syntax error/);

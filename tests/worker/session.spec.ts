@@ -406,7 +406,7 @@ test("while a fetch for an unknown name hangs or fails, known keys serve on", as
   assert.equal(server.requests.length, 2, "no further fetch so soon");
 });
 
-test("without keys nobody is let in, and the address is left alone for a while", async (t) => {
+test("without keys no caller is let in, and the address is left alone for a while", async (t) => {
   const good = keySet(jwkOf(EC));
   const answers: [string, FakeOmise["answer"]][] = [
     ["500", (_, response) => response.writeHead(500).end(good)],
@@ -438,7 +438,7 @@ test("without keys nobody is let in, and the address is left alone for a while",
   }
   assert.equal(attacker.requests.length, 0, "redirects are not followed");
 
-  await t.test("nobody there", async (t) => {
+  await t.test("no server at the address", async (t) => {
     const server = new FakeOmise();
     const url = await server.start();
     await server.stop();

@@ -70,6 +70,9 @@ test("wrong and contradictory settings are named", async () => {
     SESSION_SECRET: same,
     LEDGER_KEY: same,
     WEBHOOK_SECRET: "c2hvcnQ=",
+    UPSTREAM_DEADLINE_MS: "20001",
+    CREATES_PER_DAY: "0",
+    LOCATION_HINT: "asia",
   };
   assert.deepEqual(await faultsWith(bindings), [
     "OMISE_SECRET_KEY invalid",
@@ -77,6 +80,9 @@ test("wrong and contradictory settings are named", async () => {
     "OMISE_API_URL invalid",
     "ALLOWED_ORIGINS invalid",
     "WEBHOOK_SECRET invalid",
+    "UPSTREAM_DEADLINE_MS invalid",
+    "CREATES_PER_DAY invalid",
+    "LOCATION_HINT invalid",
     "LEDGER_KEY invalid",
   ]);
 });

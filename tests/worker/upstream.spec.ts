@@ -261,7 +261,7 @@ test("an account that is gone upstream counts as deleted", async () => {
   assert.equal(omise.requests.length, 0, "deleted is final");
 });
 
-test("nobody's, and ill-formed ids never reach Omise", async () => {
+test("ids that are not the customer's, and ill-formed ids, never reach Omise", async () => {
   for (const id of ["lnac_test_0000000000000000000", "lnac_0000000000000000000", "..%2fcustomers", "x"]) {
     await me.get(id);
     await me.delete(id);

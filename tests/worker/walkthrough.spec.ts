@@ -38,7 +38,7 @@ function steps(): Step[] {
   return found;
 }
 
-/** `…` is whatever is there; a member `"…": "…"` stands for the members that are not shown; 0 is any number. */
+/** `…` stands for any text; a member `"…": "…"` stands for the members that are not shown; 0 is any number. */
 function assertLike(actual: unknown, expected: unknown, path: string): void {
   if (typeof expected === "string" && expected.includes("…")) {
     const pattern = expected.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
