@@ -3,78 +3,79 @@
 import type { Substitution } from "./mutation.ts";
 
 const ANSWER = "worker/src/common/answer.rs";
+const CUSTOMER = "worker/src/customer/mod.rs";
 const JWKS = "worker/src/common/jwks.rs";
 const EDGE = "worker/src/edge/mod.rs";
+const LEDGER = "worker/src/customer/ledger.rs";
 const PLATFORM = "worker/platform.js";
 const REMOTE_JWKS = "worker/src/edge/remote_jwks.rs";
 const REQUEST = "worker/src/edge/request.rs";
-const RETRIEVE = "worker/src/customer/retrieve.rs";
+const OBJECTS = "worker/src/edge/objects.rs";
+const OPERATOR = "worker/src/edge/operator.rs";
+const RESPOND = "worker/src/edge/respond.rs";
 const SESSION = "worker/src/edge/session.rs";
 const SQL = "worker/src/customer/sql.rs";
 
 const AUTHORIZATION = 'let authorization = req.header("Authorization");';
 const BEARER = 'let token = authorization.strip_prefix("Bearer ").ok_or("not a bearer token")?;';
+const OWN_OBJECT = "self.call(object_name(subject), Caller::Subject(subject), ask)";
+const ONE_OBJECT = 'self.call(object_name("all"), Caller::Subject("all"), ask)';
+const NOTE =
+  "let _ = object.ledger.note(action, id.as_ref().map(LinkedAccountId::as_str), failure.reason.as_str());";
 const OUR_ORIGIN = "settings.allowed_origins.contains(origin)";
 const HEADER = "object::<Value>(token.message.split_once('.').map_or(\"\", |(header, _)| header))";
 
 export default [
   {
     row: "C1",
-    removes: "compares an account's owner with the caller",
-    file: RETRIEVE,
-    find: "link.as_ref().is_some_and(|link| link.owner == caller.subject)",
-    replace: "link.is_some()",
+    removes: "keeps the accounts of each customer in an object of their own",
+    file: OBJECTS,
+    find: OWN_OBJECT,
+    replace: ONE_OBJECT,
   },
   {
     row: "C1",
-    removes: "compares owners letter by letter",
-    file: RETRIEVE,
-    find: "link.owner == caller.subject",
-    replace: "link.owner.trim().eq_ignore_ascii_case(caller.subject.trim())",
+    removes: "names objects by subjects letter by letter",
+    file: "worker/src/common/stamp.rs",
+    find: "Sha256::digest(subject).into()",
+    replace: "Sha256::digest(subject.trim().to_ascii_lowercase()).into()",
   },
   {
     row: "C1",
-    removes: "gives a reading that is shared to its owner alone",
-    file: RETRIEVE,
-    find: "caller.operator || seen.owner.as_ref() == Some(&caller.subject)",
-    replace: "caller.operator || seen.owner.is_some()",
-  },
-  {
-    row: "C1",
-    removes: "lists a customer's own accounts alone",
-    file: SQL,
-    find: '"owner = ?1 AND created_at BETWEEN ?2 AND ?3',
-    replace: '"?1 = ?1 AND created_at BETWEEN ?2 AND ?3',
-  },
-  {
-    row: "C1",
-    removes: "searches a customer's own accounts alone",
-    file: SQL,
-    find: '"owner = ?1 AND (?2 IS NULL OR status = ?2)',
-    replace: '"?1 = ?1 AND (?2 IS NULL OR status = ?2)',
+    removes: "compares the customer of an object's tables with the caller",
+    file: LEDGER,
+    find: "&& *subject != ledger.kept_subject()?",
+    replace: "&& *subject != ledger.kept_subject()?\n            && subject.is_empty()",
   },
   {
     row: "C1",
     removes: "writes a refusal down",
-    file: EDGE,
-    find: "ctx.wait_until(async move { refused.audit(&context, reason).await });",
-    replace: "let _ = (ctx, refused, reason);",
+    file: CUSTOMER,
+    find: NOTE,
+    replace: "let _ = (action, &id);",
   },
   {
     row: "C1",
-    removes: "writes a refusal down off the request's path, where its failure is nobody's answer",
+    removes: "writes down what is refused before an object is asked",
     file: EDGE,
-    find: "ctx.wait_until(async move { refused.audit(&context, reason).await });",
-    replace: `let link = refused.id.as_ref().map(LinkedAccountId::as_str);
-        let entry = Entry { action: refused.action, link, outcome: reason.as_str(), at: context.now() };
-        context.ledger.audit(&entry).await?;`,
+    find: "ctx.wait_until(async move { drop(edge.ask(&caller.subject, &refused).await) });",
+    replace: "let _ = (ctx, refused);",
+  },
+  {
+    row: "C1",
+    removes: "answers with a refusal that it cannot write down",
+    file: CUSTOMER,
+    find: NOTE,
+    replace:
+      "object.ledger.note(action, id.as_ref().map(LinkedAccountId::as_str), failure.reason.as_str())?;",
   },
   {
     row: "C2",
-    removes: "keeps ids that the ledger does not know from customers",
-    file: RETRIEVE,
-    find: "if owned || caller.operator {",
-    replace: "if owned || caller.operator || link.is_none() {",
+    removes: "keeps ids that the ledger does not know from Omise",
+    file: "worker/src/customer/retrieve.rs",
+    find: "let link = visible(object, id)?;",
+    replace:
+      "let unknown = omise_linked_accounts::LinkedAccountId::parse(id).ok().filter(|_| object.memory.reading(id).is_none());\n    let link = match (visible(object, id), unknown) {\n        (Ok(link), _) => link,\n        (Err(_), Some(id)) => return Ok(Next::Read(id, READING)),\n        (Err(failure), None) => return Err(failure),\n    };",
   },
   {
     row: "C2",
@@ -86,37 +87,37 @@ export default [
   {
     row: "C2",
     removes: "keeps ids of the other mode from Omise",
-    file: RETRIEVE,
-    find: "if id.mode() != context.settings.secret_key.mode() {",
-    replace: "if false {",
+    file: OPERATOR,
+    find: "if id.mode() == edge.context.settings.secret_key.mode() { Ok(id) }",
+    replace: "if !id.as_str().is_empty() || edge.context.settings.secret_key.mode() == id.mode() { Ok(id) }",
   },
   {
     row: "C3",
     removes: "binds a return to the customer who left",
-    file: SQL,
-    find: '"link_state_hash = ?1 AND owner = ?2 AND confirmed_at',
-    replace: '"link_state_hash = ?1 AND ?2 = ?2 AND confirmed_at',
+    file: OBJECTS,
+    find: OWN_OBJECT,
+    replace: ONE_OBJECT,
   },
   {
     row: "C3",
     removes: "binds a return to its link",
     file: SQL,
-    find: '"link_state_hash = ?1 AND owner = ?2 AND confirmed_at',
-    replace: '"?1 = ?1 AND owner = ?2 AND confirmed_at',
+    find: " FROM links WHERE link_state_hash = ?1",
+    replace: " FROM links WHERE ?1 = ?1",
   },
   {
     row: "C3",
-    removes: "shows the account that a return belongs to its owner alone",
+    removes: "confirms one link alone",
     file: SQL,
-    find: 'FROM links WHERE link_state_hash = ?1 AND owner = ?2"',
-    replace: 'FROM links WHERE link_state_hash = ?1 AND ?2 = ?2"',
+    find: "UPDATE links SET confirmed_at = ?2 WHERE link_state_hash = ?1",
+    replace: "UPDATE links SET confirmed_at = ?2 WHERE ?1 = ?1",
   },
   {
     row: "C3",
     removes: "answers an ill-formed link_state as an unknown one",
-    file: "worker/src/edge/confirm.rs",
-    find: "LinkState::parse(&text).map_err(|_| Reason::NotFound)?",
-    replace: "LinkState::parse(&text).map_err(|_| Reason::InvalidRequest)?",
+    file: "worker/src/customer/confirm.rs",
+    find: "LinkState::parse(link_state).map_err(|_| Reason::NotFound)?",
+    replace: "LinkState::parse(link_state).map_err(|_| Reason::InvalidRequest)?",
   },
   {
     row: "C3b",
@@ -129,15 +130,15 @@ export default [
     row: "C3b",
     removes: "waits for the owner to come back before an account is confirmed",
     file: SQL,
-    find: "UPDATE links SET status = ?2, account = ?3, read_at = ?4\n",
-    replace: "UPDATE links SET status = ?2, account = ?3, read_at = ?4, confirmed_at = ?4\n",
+    find: "UPDATE links SET status = ?2, account = ?3, read_at = ?4, due_at",
+    replace: "UPDATE links SET status = ?2, account = ?3, read_at = ?4, confirmed_at = ?4, due_at",
   },
   {
     row: "C3b",
     removes: "leaves an account unconfirmed that is deleted",
-    file: SQL,
-    find: "AND confirmed_at IS NULL AND status <> 'deleted'",
-    replace: "AND confirmed_at IS NULL",
+    file: LEDGER,
+    find: "if found.confirmed_at.is_some() || found.is_deleted() {",
+    replace: "if found.confirmed_at.is_some() {",
   },
   {
     row: "C4",
@@ -429,21 +430,21 @@ struct Claims {
   {
     row: "C10",
     removes: "names one origin rather than all",
-    file: ANSWER,
+    file: RESPOND,
     find: 'headers.add("Access-Control-Allow-Origin", origin);',
     replace: 'let _ = origin;\n        headers.add("Access-Control-Allow-Origin", "*");',
   },
   {
     row: "C10",
     removes: "says that answers vary by Origin where it is not one of ours",
-    file: ANSWER,
+    file: RESPOND,
     find: 'headers.add("Vary", "Origin");',
     replace: 'if cors.is_some() {\n        headers.add("Vary", "Origin");\n    }',
   },
   {
     row: "C10",
     removes: "compares an origin to its end where it broke down",
-    file: "worker/rescue.js",
+    file: "worker/edge.js",
     find: "!allowed.includes(origin)",
     replace: "!allowed.some((ours) => origin.startsWith(ours))",
     build: "build-fault",
@@ -451,7 +452,7 @@ struct Claims {
   {
     row: "C10",
     removes: "says that answers vary by Origin where it broke down",
-    file: "worker/rescue.js",
+    file: "worker/edge.js",
     find: '      Vary: "Origin",\n',
     replace: "",
     build: "build-fault",
@@ -459,23 +460,23 @@ struct Claims {
   {
     row: "C11",
     removes: "allows four headers alone",
-    file: ANSWER,
+    file: RESPOND,
     find: '"Authorization, Content-Type, Idempotency-Key, Prefer"',
     replace: '"*"',
   },
   {
     row: "C11",
     removes: "allows three methods alone",
-    file: ANSWER,
+    file: RESPOND,
     find: '"GET, POST, DELETE"',
     replace: '"*"',
   },
   {
     row: "C11",
     removes: "keeps the list from other origins",
-    file: ANSWER,
-    find: "Ok(Success::Preflight) => {\n            if cors.is_some() {",
-    replace: "Ok(Success::Preflight) => {\n            if true {",
+    file: RESPOND,
+    find: 'Idempotent-Replayed, Date");\n        if is_preflight {',
+    replace: 'Idempotent-Replayed, Date");\n    }\n    {\n        if is_preflight {',
   },
   {
     row: "C12",
@@ -519,8 +520,8 @@ struct Claims {
   {
     row: "C12",
     removes: "leaves the ledger alone where a reading says nothing new",
-    file: RETRIEVE,
-    find: "if account.status != link.status {\n        context.ledger.record",
-    replace: "if true {\n        context.ledger.record",
+    file: LEDGER,
+    find: "Ok((is_news || link.account.json != account.json, is_news))",
+    replace: "Ok((true, is_news))",
   },
 ] satisfies Substitution[];

@@ -160,6 +160,17 @@ test("C1: a refusal is written down, and where that fails the answer is the same
     assert.deepEqual(row, { actor: stranger.claims.sub, action, link: id, outcome: "not_found" });
   }
 
+  // what is refused before an object is asked is written down after the answer
+  const refused = await stranger.fetch("GET", "/audit");
+  assertError(refused, 403, "operator_only");
+  const row = await until(() => audited(refused));
+  assert.deepEqual(row, {
+    actor: stranger.claims.sub,
+    action: "audit",
+    link: null,
+    outcome: "operator_only",
+  });
+
   await db.all("CREATE TRIGGER down BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'down'); END");
   try {
     for (const answer of [await stranger.get(id), await stranger.delete(id), await stranger.get(UNKNOWN)]) {
@@ -232,6 +243,24 @@ test("C1: a reading that the owner has just had is in nobody else's answer", asy
   const [gone] = await Promise.all([customer().delete(id), owner.get(id)]);
   assertError(gone, 404, "not_found");
   assert.equal(accounts.get(id)?.status, "pending");
+});
+
+test("C1: an object whose tables are another customer's answers nothing of them", async () => {
+  const [owner, thief] = [`victim-${randomUUID()}`, `thief-${randomUUID()}`];
+  const [mine] = await linksOf(thief);
+  const who = customer(thief);
+  assert.equal((await who.get(String(mine?.id))).status, 200);
+  await worker.customer(thief).sql("UPDATE meta SET subject = ?", owner);
+  for (const answer of [
+    await who.get(String(mine?.id)),
+    await who.delete(String(mine?.id)),
+    await who.fetch("GET", "/linked_accounts"),
+    await who.create(),
+  ]) {
+    assertError(answer, 500, "internal");
+    assert.ok(!JSON.stringify(answer.body).includes(String(mine?.id)));
+  }
+  await worker.customer(thief).sql("UPDATE meta SET subject = ?", thief);
 });
 
 test("C2: an id that the ledger does not know is never forwarded for a customer", async () => {

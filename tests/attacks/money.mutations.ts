@@ -2,14 +2,14 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const CREATE = "worker/src/edge/create.rs";
+const CREATE = "worker/src/customer/create.rs";
 const LEDGER = "worker/src/customer/ledger.rs";
 const PLATFORM = "worker/platform.js";
 const REQUEST = "worker/src/edge/request.rs";
 const RESCUE = "worker/rescue.js";
 const RETRIEVE = "worker/src/customer/retrieve.rs";
 const SETTLE = "worker/src/customer/settle.rs";
-const TABLES = "worker/migrations/0002_settling.sql";
+const TABLES = "worker/src/customer/schema.sql";
 const SQL = "worker/src/customer/sql.rs";
 
 export default [
@@ -17,29 +17,29 @@ export default [
     row: "C35",
     removes: "compares a request with the one that its key was used for",
     file: CREATE,
-    find: "attempt.fingerprint != new.fingerprint",
-    replace: "attempt.fingerprint.is_empty()",
+    find: "if attempt.fingerprint != newest && !fingerprints.any(|old| old == attempt.fingerprint) =>",
+    replace: "if attempt.fingerprint.is_empty() && !fingerprints.any(|old| old == newest) =>",
   },
   {
     row: "C35",
     removes: "keeps the keys of one customer from another's",
-    file: TABLES,
-    find: "CREATE UNIQUE INDEX attempts_key ON attempts (owner, idempotency_key);",
-    replace: "CREATE UNIQUE INDEX attempts_key ON attempts (idempotency_key);",
+    file: "worker/src/edge/objects.rs",
+    find: "self.call(object_name(subject), Caller::Subject(subject), ask)",
+    replace: 'self.call(object_name("all"), Caller::Subject("all"), ask)',
   },
   {
     row: "C35",
     removes: "tells an attempt in flight from one that was lost",
     file: SETTLE,
-    find: "if attempt.state == AttemptState::InFlight && age <",
-    replace: "if attempt.state == AttemptState::InFlight && age + 3_600_000 <",
+    find: "object.memory.is_in_flight(&attempt.id)",
+    replace: 'object.memory.is_in_flight("")',
   },
   {
     row: "C35",
     removes: "leaves a key whose attempt was given up over for good",
     file: CREATE,
-    find: "if attempt.state == AttemptState::Abandoned {",
-    replace: "if attempt.state == AttemptState::Abandoned && false {",
+    find: "if attempt.state == State::Abandoned {",
+    replace: "if attempt.state == State::Abandoned && attempt.link.is_some() {",
   },
   {
     row: "C35",
@@ -57,89 +57,112 @@ export default [
   },
   {
     row: "C36",
-    removes: "has one current attempt of a customer and type",
+    removes: "has one current attempt of a type",
     file: TABLES,
-    find: "CREATE UNIQUE INDEX attempts_current ON attempts (owner, type) WHERE current = 1;",
-    replace: "CREATE INDEX attempts_current ON attempts (owner, type) WHERE current = 1;",
+    find: "CREATE UNIQUE INDEX attempts_current",
+    replace: "CREATE INDEX attempts_current",
+  },
+  {
+    row: "C35",
+    removes: "looks for an attempt of the key before it begins one",
+    file: LEDGER,
+    find: "self.first(sql::ATTEMPT_BY_KEY, &[new.idempotency_key.into()], attempt)?",
+    replace: 'self.first(sql::ATTEMPT_BY_KEY, &["".into()], attempt)?',
   },
   {
     row: "C35",
     removes: "has one attempt of a key",
     file: TABLES,
-    find: "CREATE UNIQUE INDEX attempts_key ON attempts (owner, idempotency_key);",
-    replace: "CREATE INDEX attempts_key ON attempts (owner, idempotency_key);",
+    find: "idempotency_key TEXT UNIQUE,",
+    replace: "idempotency_key TEXT,",
   },
   {
     row: "C37",
-    removes: "counts the pending accounts where it begins a create",
+    removes: "counts the creates of a day where it begins one",
+    file: LEDGER,
+    find: "&& total >= self.settings.creates_per_day.into()",
+    replace: "&& total >= u64::from(self.settings.creates_per_day) * 1_000",
+  },
+  {
+    row: "C37",
+    removes: "forgets after a day how many creates there were",
     file: SQL,
-    find: 'room!("?8"),',
-    replace: '"?8 = ?8",',
+    find: "AS first FROM attempts WHERE created_at > ?1",
+    replace: "AS first FROM attempts WHERE ?1 = ?1",
   },
   {
     row: "C36",
     removes: "takes a lost answer for an unknown outcome",
     file: CREATE,
-    find: 'Err(error) => return Err(in_doubt(context, new.id, format!("omise: {error:?}")).await),',
+    find: 'Err(error) => return Err(in_doubt(object, format!("omise: {error:?}"))),',
     replace:
-      "Err(_) => {\n            context.ledger.forget(new.id).await?;\n            return Err(unknown());\n        }",
+      "Err(error) => {\n            object.ledger.refused(new.id, error.into())?;\n            return Err(unknown());\n        }",
+  },
+  {
+    row: "C36",
+    removes: "knows that an attempt on which no call works is in doubt",
+    file: SETTLE,
+    find: "if attempt.state == State::Asked && object.memory.is_in_flight(&attempt.id) {",
+    replace: "if attempt.state == State::Asked {",
+    build: "build-fault",
   },
   {
     row: "C36",
     removes: "stamps what it has Omise make",
     file: CREATE,
-    find: "let stamp = params.metadata.insert(Metadata::ATTEMPT, Scalar::from(new.id));",
-    replace: "let stamp: Result<(), std::fmt::Error> = Ok(());",
+    find: "let stamped = params.metadata.insert(Metadata::STAMP, Scalar::from(text.as_str()));",
+    replace: "let stamped: Result<(), std::fmt::Error> = Ok(drop(Scalar::from(text.as_str())));",
     build: "build-fault",
   },
   {
     row: "C36",
     removes: "compares the stamp of what it finds with the attempt",
     file: SETTLE,
-    find: ".is_some_and(|stamp| stamp == attempt)",
-    replace: ".is_some_and(|stamp| !attempt.is_empty() && !stamp.is_empty())",
+    find: "Ok(stamp.attempt_id() == attempt &&",
+    replace: "Ok(stamp.attempt_id() != attempt || !attempt.is_empty() ||",
   },
   {
     row: "C37",
     removes: "shows the account that is pending",
     file: CREATE,
-    find: "Some(seen) => failure.with_linked_account(seen.shown()?),",
-    replace: "Some(_) => failure,",
+    find: "Some(id) => Ok(failure.with_linked_account(object.ledger.found(id)?.shown()?)),",
+    replace: "Some(_) => Ok(failure),",
   },
   {
     row: "C37",
     removes: "tells how long to wait for one that is in flight",
     file: CREATE,
-    find: "return Ok(failure.with_retry_after(if in_flight { 2 } else { 10 }));",
-    replace: "return Ok(if in_flight { failure } else { failure.with_retry_after(10) });",
+    find: "return Err(Failure::new(Reason::AlreadyPending).with_retry_after(IN_FLIGHT_AGAIN))",
+    replace: "return Err(Failure::new(Reason::AlreadyPending))",
   },
   {
     row: "C37",
-    removes: "caps the pending accounts of a customer",
+    removes: "looks for a current attempt of the type before it begins one",
     file: LEDGER,
-    find: "const MAX_OPEN: u32 = 5;",
-    replace: "const MAX_OPEN: u32 = 500;",
+    find: "if !new.replace_pending\n            && let Some(attempt)",
+    replace: "if !new.replace_pending\n            && new.id.is_empty()\n            && let Some(attempt)",
   },
   {
     row: "C37",
     removes: "leaves all as it was where a replacement has no room",
-    file: SQL,
-    find: 'room!("?4"),',
-    replace: '"?4 = ?4",',
+    file: LEDGER,
+    find: "let begun = |row: &Row|",
+    replace:
+      "if new.replace_pending {\n            self.write(|| self.tables.run(sql::REPLACE, std::slice::from_ref(&of_type)))?;\n        }\n        let begun = |row: &Row|",
   },
   {
     row: "C37",
     removes: "looks whether a pending account is over",
     file: CREATE,
-    find: "&& settle_open(context, new.owner).await",
-    replace: '&& settle_open(context, "").await',
+    find: "Reading::Due => return Ok(Next::Read(id, READING)),\n                // what failed",
+    replace: "Reading::Due => {}\n                // what failed",
   },
   {
     row: "C38",
     removes: "has a deadline",
     file: PLATFORM,
-    find: "body: body ?? null,\n    signal,\n",
-    replace: "body: body ?? null,\n",
+    find: "setTimeout(() => over.abort(), ms)",
+    replace: "setTimeout(() => {}, ms)",
   },
   {
     row: "C38",
@@ -171,24 +194,24 @@ export default [
   },
   {
     row: "C38",
-    removes: "asks whether the account that Omise made is the one that was asked for",
-    file: "worker/src/edge/create.rs",
-    find: "Ok(account) if !settle::carries(&account, new.id) => {",
-    replace: "Ok(account) if false && !settle::carries(&account, new.id) => {",
+    removes: "takes nothing but Omise's own error object for a refusal",
+    file: CREATE,
+    find: "error.code().is_some() && error.status < 500 && !matches!(error.status, 408 | 409)",
+    replace: "error.status > 0",
   },
   {
     row: "C43",
-    removes: "shares a reading that failed",
-    file: "worker/src/customer/retrieve.rs",
-    find: "Err(failed) => failed.at >= now,",
-    replace: "Err(_) => false,",
+    removes: "has those who need a reading wait for the one under way",
+    file: "worker/customer.js",
+    find: "    if (underWay) return underWay;\n",
+    replace: "",
   },
   {
     row: "C38",
     removes: "makes sure that the account is the one that it has Omise make",
     file: CREATE,
-    find: "Ok(account) if !settle::carries(&account, new.id) => {",
-    replace: "Ok(account) if !settle::carries(&account, new.id) && false => {",
+    find: "Ok(account) if !carries(object, &account, new.id)? => {",
+    replace: "Ok(account) if !carries(object, &account, new.id)? && new.id.is_empty() => {",
   },
   {
     row: "C43",
@@ -201,8 +224,8 @@ export default [
     row: "C43",
     removes: "leaves Omise alone about an account that is deleted",
     file: RETRIEVE,
-    find: "if link.status == Status::Deleted {",
-    replace: "if link.status == Status::Deleted && false {",
+    find: "if link.is_deleted() {",
+    replace: "if link.is_deleted() && link.is_pending() {",
   },
   {
     row: "C50",
@@ -216,7 +239,7 @@ export default [
     row: "C50",
     removes: "notices that its instance has died",
     file: RESCUE,
-    find: "    if (error?.message !== STALE) replace(error);\n",
+    find: "  if (error?.message !== STALE) replace(error);\n",
     replace: "",
     build: "build-fault",
   },
@@ -242,8 +265,8 @@ export default [
   {
     row: "C50",
     removes: "answers what it cannot read, in place of dying of it",
-    file: REQUEST,
-    find: "Json::parse(&body).map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))",
-    replace: 'Ok(Json::parse(&body).unwrap_or_else(|error| panic!("{error}")))',
+    file: "worker/src/edge/create.rs",
+    find: "let json = Json::parse(body.as_bytes())\n        .map_err(|error| Failure::new(Reason::MalformedJson).with_log(error.to_string()))?;",
+    replace: 'let json = Json::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{error}"));',
   },
 ] satisfies Substitution[];

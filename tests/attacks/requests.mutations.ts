@@ -27,7 +27,7 @@ export default [
   {
     row: "C17",
     removes: "fails a create that has no page to send the customer to",
-    file: "worker/src/edge/create.rs",
+    file: "worker/src/customer/create.rs",
     find: "let has_page = account.registration_uri.is_some();",
     replace: "let has_page = true;",
   },
@@ -35,15 +35,16 @@ export default [
     row: "C17",
     removes: "checks an account that it adopts",
     file: "worker/src/customer/settle.rs",
-    find: "let account = upstream::check(context.settings, *account)?;",
-    replace: "let account = *account;",
+    find: "let account = upstream::check(object.context.settings, *account);",
+    replace: "let account = Ok::<_, Failure>(*account);",
   },
   {
     row: "C17",
     removes: "checks the accounts of an operator's lists",
-    file: "worker/src/customer/list.rs",
-    find: "let account = upstream::check(context.settings, account)?;",
-    replace: "",
+    file: "worker/src/edge/operator.rs",
+    find: "Account::of(upstream::check(edge.context.settings, account)?).shown(None)",
+    replace:
+      "Account::of(account).shown(edge.context.settings.secret_key.mode().is_live().then_some(timestamp(0)?))",
   },
   {
     row: "C17",
@@ -107,9 +108,9 @@ export default [
   {
     row: "C20",
     removes: "sends Omise an Idempotency-Key of its own, but the caller's",
-    file: "worker/src/edge/create.rs",
-    find: "upstream::call(context, &request, Some(new.id), MAX_ACCOUNT)",
-    replace: "upstream::call(context, &request, Some(new.idempotency_key), MAX_ACCOUNT)",
+    file: "worker/src/customer/create.rs",
+    find: "upstream::call(&object.context, &request, Some(new.id), MAX_ACCOUNT)",
+    replace: "upstream::call(&object.context, &request, Some(new.idempotency_key), MAX_ACCOUNT)",
   },
   {
     row: "C20",
@@ -163,15 +164,16 @@ export default [
     row: "C21",
     removes: "refuses a byte order mark",
     file: "worker/src/edge/request.rs",
-    find: "Json::parse(&body)",
-    replace: 'Json::parse(body.strip_prefix(b"\\xef\\xbb\\xbf").unwrap_or(&body))',
+    find: "let body = self.bytes(Json::MAX_LEN).await?;",
+    replace:
+      'let body = self.bytes(Json::MAX_LEN).await?;\n        let body = body.strip_prefix(b"\\xef\\xbb\\xbf").map_or(body.clone(), <[u8]>::to_vec);',
   },
   {
     row: "C21",
     removes: "refuses bytes that are not UTF-8, but replaces them",
     file: "worker/src/edge/request.rs",
-    find: "Json::parse(&body)",
-    replace: "Json::parse(String::from_utf8_lossy(&body).as_bytes())",
+    find: 'String::from_utf8(body).map_err(|_| Failure::new(Reason::MalformedJson).with_log("not UTF-8"))',
+    replace: "Ok(String::from_utf8_lossy(&body).into_owned())",
   },
   {
     row: "C22",
@@ -205,9 +207,9 @@ export default [
   {
     row: "C25",
     removes: "answers a create with its own account, but with Omise's as it came",
-    file: "worker/src/edge/create.rs",
-    find: "Ok(account.shown(None)?.into())",
-    replace: "Ok(Success::Body(String::from_utf8_lossy(&answer.body).into_owned().into()))",
+    file: "worker/src/customer/create.rs",
+    find: "Ok(Success::from(account.shown(None)?).into())",
+    replace: "Ok(Success::Body(String::from_utf8_lossy(&answer.body).into_owned().into()).into())",
   },
   {
     row: "C25",

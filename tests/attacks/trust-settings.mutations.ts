@@ -2,7 +2,6 @@
 
 import type { Substitution } from "./mutation.ts";
 
-const RETRIEVE = "worker/src/customer/retrieve.rs";
 const SETTINGS = "worker/src/common/settings.rs";
 const WRANGLER = "worker/wrangler.toml";
 
@@ -59,9 +58,9 @@ export default [
   {
     row: "C40",
     removes: "compares an id's mode with the key's",
-    file: RETRIEVE,
-    find: "if id.mode() != context.settings.secret_key.mode() {",
-    replace: "if id.mode() != context.settings.secret_key.mode() && false {",
+    file: "worker/src/edge/operator.rs",
+    find: "if id.mode() == edge.context.settings.secret_key.mode() { Ok(id) }",
+    replace: "if !id.as_str().is_empty() || edge.context.settings.secret_key.mode() == id.mode() { Ok(id) }",
   },
   {
     row: "C40",

@@ -3,13 +3,13 @@
 import type { Substitution } from "./mutation.ts";
 
 const ANSWER = "worker/src/common/answer.rs";
-const CREATE = "worker/src/edge/create.rs";
+const RESPOND = "worker/src/edge/respond.rs";
+const CREATE = "worker/src/customer/create.rs";
 const LEDGER = "worker/src/customer/ledger.rs";
 const EDGE = "worker/src/edge/mod.rs";
 const LIMITS = "worker/src/edge/limits.rs";
 const TRACE = "worker/src/common/trace.rs";
 const UPSTREAM = "worker/src/common/upstream.rs";
-const SQL = "worker/src/customer/sql.rs";
 
 const LINE = 'console_log!("{}", serde_json::to_string(&line).unwrap_or_default());';
 const TO_64_BITS = "u128::from(ip) >> 64 << 64";
@@ -33,7 +33,7 @@ export default [
   {
     row: "C27",
     removes: "forbids browsers to guess that an answer is a page",
-    file: ANSWER,
+    file: RESPOND,
     find: '    headers.add("X-Content-Type-Options", "nosniff");\n',
     replace: "",
   },
@@ -41,8 +41,8 @@ export default [
     row: "C28",
     removes: "has a key for the request's fingerprint",
     file: CREATE,
-    find: "let mut mac = context.settings.fingerprint_key.mac();",
-    replace: 'let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"").unwrap();',
+    find: "let mut mac = key.fingerprints();",
+    replace: 'let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"").unwrap_or(key.fingerprints());',
   },
   {
     row: "C28",
@@ -83,30 +83,30 @@ export default [
   {
     row: "C41",
     removes: "forbids caches to keep its answers",
-    file: ANSWER,
+    file: RESPOND,
     find: '    headers.add("Cache-Control", "no-store");\n',
     replace: "",
   },
   {
     row: "C41",
     removes: "tells caches that answers differ by origin",
-    file: ANSWER,
+    file: RESPOND,
     find: '    headers.add("Vary", "Origin");\n',
     replace: "",
   },
   {
     row: "C41",
     removes: "takes a customer's list from that customer's accounts alone",
-    file: SQL,
-    find: '"owner = ?1 AND created_at BETWEEN',
-    replace: '"?1 IS NOT NULL AND created_at BETWEEN',
+    file: "worker/src/edge/objects.rs",
+    find: "self.call(object_name(subject), Caller::Subject(subject), ask)",
+    replace: 'self.call(object_name("all"), Caller::Subject("all"), ask)',
   },
   {
     row: "C42",
     removes: "counts a customer whatever the address",
     file: EDGE,
-    find: "limits::count(env, kind, Whose::Subject(&caller.subject)).await",
-    replace: "limits::count(env, kind, Whose::Network(ip.as_deref())).await",
+    find: "limits::count(&edge.env, kind, Whose::Subject(&caller.subject)).await",
+    replace: "limits::count(&edge.env, kind, Whose::Network(ip.as_deref())).await",
   },
   {
     row: "C42",
@@ -131,17 +131,17 @@ export default [
   },
   {
     row: "C42",
-    removes: "bounds a customer's pending accounts in the ledger",
+    removes: "bounds a customer's creates of a day in the ledger",
     file: LEDGER,
-    find: "const MAX_OPEN: u32 = 5;",
-    replace: "const MAX_OPEN: u32 = 500;",
+    find: "&& total >= self.settings.creates_per_day.into()",
+    replace: "&& total >= u64::from(self.settings.creates_per_day) * 1_000",
   },
   {
     row: "C46",
     removes: "makes a link_state of random bits",
     file: CREATE,
-    find: "LinkState::from_random(context.random()?)",
-    replace: "LinkState::from_random(u128::from(context.now()).to_be_bytes())",
+    find: "LinkState::from_random(random()?)",
+    replace: "LinkState::from_random(u128::from(now()).to_be_bytes())",
   },
   {
     row: "C46",
@@ -161,8 +161,8 @@ export default [
     row: "C46",
     removes: "takes link_state from a body alone",
     file: "worker/src/edge/confirm.rs",
-    find: "link_state(req.json().await?)",
+    find: "let text = req.json_text().await?;",
     replace:
-      'req.query().strip_prefix("link_state=").map_or(link_state(req.json().await?), |text| Ok(text.to_owned()))',
+      'if let Some(text) = req.query().strip_prefix("link_state=") {\n        return Ok(Ask::Confirm { link_state: text.to_owned() });\n    }\n    let text = req.json_text().await?;',
   },
 ] satisfies Substitution[];

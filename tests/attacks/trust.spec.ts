@@ -361,7 +361,7 @@ async function inject(texts: string[]): Promise<string[]> {
 test("C29: a line of the log is one JSON object of fixed members, however it is attacked", async () => {
   const log = await inject(INJECTIONS);
   const members =
-    "request_id,route,status,reason,ledger,detail,ms,upstream_calls,upstream_ms,ledger_ms".split(",");
+    "request_id,part,route,status,reason,ledger,detail,ms,upstream_calls,upstream_ms,ledger_ms".split(",");
   let details = 0;
   for (const line of log) {
     assert.ok(Buffer.byteLength(line) < 8_000, "a line is short");
@@ -369,6 +369,7 @@ test("C29: a line of the log is one JSON object of fixed members, however it is 
     const parsed = JSON.parse(line);
     assert.deepEqual(Object.keys(parsed), members);
     assert.match(parsed.request_id, /^[0-9a-f]{32}$/);
+    assert.match(parsed.part, /^(edge|customer)$/);
     assert.notEqual(parsed.route, "forged");
     assert.ok(Buffer.byteLength(parsed.detail ?? "") <= 1_000);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

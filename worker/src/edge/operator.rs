@@ -42,7 +42,10 @@ pub(super) async fn delete(edge: &Edge, caller: &Caller, id: &str) -> Result<Ans
             audit::note(edge, caller, "delete", Some(&id), account.status.as_str()).await?;
             Ok(answer(edge, Account::of(account).shown(None)?.into()))
         }
-        Unlinked::Gone => Err(Reason::NotFound.into()),
+        Unlinked::Gone => {
+            audit::note(edge, caller, "delete", Some(&id), Reason::NotFound.as_str()).await?;
+            Err(Reason::NotFound.into())
+        }
         Unlinked::Failed { failure, .. } => {
             audit::note(edge, caller, "delete", Some(&id), failure.reason.as_str()).await?;
             Err(failure)

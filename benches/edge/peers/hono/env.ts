@@ -1,4 +1,4 @@
-// What the Worker is bound to: the same as ours. The part of Cloudflare's types that it needs.
+// What the Worker is bound to: a D1 database in place of our objects, and the rest as ours. The part of Cloudflare's types that it needs.
 
 export interface D1PreparedStatement {
   bind(...values: unknown[]): D1PreparedStatement;
@@ -26,6 +26,7 @@ export interface Env {
   SESSION_AUDIENCE: string;
   SESSION_SECRET: string;
   LEDGER_KEY: string;
+  CREATES_PER_DAY: string;
   DB: D1Database;
   READS_BY_SUBJECT: RateLimit;
   CREATES_BY_SUBJECT: RateLimit;

@@ -5,7 +5,7 @@
 //
 // It checks session tokens (HS256), rate limits, forms, ownership and keys; notes an attempt before Omise is asked, stamps it into the
 // account's metadata and appends `link_state`; answers with the same objects and headers; adds to the audit what it changed, and one
-// line to the log. What is left out is not measured, or makes it faster: confirming, searching, webhooks, operators, the cron, other
+// line to the log. What is left out is not measured, or makes it faster: confirming, searching, webhooks, operators, a scheduled job, other
 // algorithms than HS256, held answers (`Prefer: wait`), settling what was left in doubt, retries, an upper limit of Omise's answers,
 // `Server-Timing`, and readings that several requests share, which nobody's documentation advises.
 
@@ -124,7 +124,7 @@ app.post("/linked_accounts", ...forCreates, limited, validCreate, async (c) => {
     const link = begun.pending.link ? await ledger.find(begun.pending.link) : null;
     throw new Refusal("already_pending", link ? { linkedAccount: shown(link.account, link) } : {});
   }
-  if ("tooMany" in begun) throw new Refusal("too_many_pending");
+  if ("tooMany" in begun) throw new Refusal("too_many_creates", { retryAfter: begun.tooMany });
 
   const readAt = Date.now();
   const returnUri = withLinkState(wanted.return_uri, linkState);

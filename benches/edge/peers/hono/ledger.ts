@@ -1,10 +1,10 @@
-// Who owns what, and which creates were begun: D1, in the tables of ours.
+// Who owns what, and which creates were begun: one D1 database for all customers, made by ../migrations/.
 
 import { env } from "cloudflare:workers";
 import type { Account } from "./omise.ts";
 import type { List } from "./schema.ts";
 
-const MAX_OPEN = 5;
+const DAY = 86_400_000;
 
 export interface Attempt {
   id: string;
@@ -40,12 +40,15 @@ export interface NewAttempt {
   linkStateHash: string;
 }
 
-export type Begun = { started: true } | { known: Attempt } | { pending: Attempt } | { tooMany: true };
+/** `tooMany`: seconds until there is room again. */
+export type Begun = { started: true } | { known: Attempt } | { pending: Attempt } | { tooMany: number };
 
 /** Begins a create, if nothing stands against it; one transaction. */
 export async function begin(attempt: NewAttempt): Promise<Begun> {
   const { id, owner, key, fingerprint, type, replacePending, linkStateHash } = attempt;
-  const room = `(SELECT count(*) FROM attempts WHERE owner = ?1 AND open = 1) < ${MAX_OPEN}`;
+  const now = Date.now();
+  const ofADay = `FROM attempts WHERE owner = ?1 AND created_at > ${now - DAY}`;
+  const room = `(SELECT count(*) ${ofADay}) < ${Number(env.CREATES_PER_DAY)}`;
   const demote = env.DB.prepare(
     `UPDATE attempts SET current = 0 WHERE owner = ?1 AND type = ?2 AND current = 1 AND ${room}
      AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = ?1 AND idempotency_key = ?3)`,
@@ -55,7 +58,7 @@ export async function begin(attempt: NewAttempt): Promise<Begun> {
        (id, owner, idempotency_key, fingerprint, type, state, open, current, link_state_hash, looked_at, created_at)
      SELECT ?2, ?1, ?3, ?4, ?5, 'in_flight', 1, 1, ?6, 0, ?7 WHERE ${room}
      ON CONFLICT DO NOTHING RETURNING id`,
-  ).bind(owner, id, key, fingerprint, type, linkStateHash, Date.now());
+  ).bind(owner, id, key, fingerprint, type, linkStateHash, now);
   const results = await env.DB.batch(replacePending ? [demote, insert] : [insert]);
   if (results.at(-1)?.results.length) return { started: true };
 
@@ -67,7 +70,11 @@ export async function begin(attempt: NewAttempt): Promise<Begun> {
   const pending = await env.DB.prepare(`${columns} WHERE owner = ? AND type = ? AND current = 1`)
     .bind(owner, type)
     .first<Attempt>();
-  return pending && !replacePending ? { pending } : { tooMany: true };
+  if (pending && !replacePending) return { pending };
+  const oldest = await env.DB.prepare(`SELECT min(created_at) AS first ${ofADay}`)
+    .bind(owner)
+    .first<{ first: number | null }>();
+  return { tooMany: Math.max(1, Math.ceil(((oldest?.first ?? now) + DAY - now) / 1_000)) };
 }
 
 /** The attempt made this account. */

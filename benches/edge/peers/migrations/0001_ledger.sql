@@ -16,14 +16,14 @@ CREATE TABLE attempts (
   link TEXT,
   -- SHA-256 of the link_state that return_uri carries; here too, so that an orphan can be adopted with it
   link_state_hash TEXT NOT NULL,
-  -- when the cron last looked what became of it
+  -- when a scheduled job last looked what became of it
   looked_at INTEGER NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE UNIQUE INDEX attempts_key ON attempts (owner, idempotency_key);
 CREATE UNIQUE INDEX attempts_current ON attempts (owner, type) WHERE current = 1;
-CREATE INDEX attempts_open ON attempts (owner) WHERE open = 1;
+CREATE INDEX attempts_owner ON attempts (owner, created_at);
 CREATE INDEX attempts_unsettled ON attempts (created_at) WHERE state <> 'linked' OR open = 1;
 CREATE INDEX attempts_created ON attempts (created_at);
 
@@ -59,7 +59,7 @@ CREATE TABLE audit (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at INTEGER NOT NULL,
   request_id TEXT NOT NULL,
-  -- the token's subject; null for Omise's webhooks and the cron
+  -- the token's subject; null for Omise's webhooks and a scheduled job
   actor TEXT,
   action TEXT NOT NULL,
   link TEXT,
