@@ -1,7 +1,7 @@
 // New isolates in a workerd that is up, as Cloudflare makes them: a Worker loads others on demand, by the binding for dynamic Workers.
 //
-// Such a Worker can be given texts, and neither D1 nor rate limits, so its first request is a preflight: it reads the settings, finds the
-// route and answers, but asks nobody.
+// Such a Worker can be given texts, and neither objects nor D1 nor rate limits, so its first request is a preflight: it reads the
+// settings, finds the route and answers, and asks nothing of others.
 
 import assert from "node:assert/strict";
 import type { Readable } from "node:stream";

@@ -5,11 +5,12 @@
 //   pass-through       puts in the secret key and checks nothing
 //   pass-through + D1  the same, after one read of D1
 //
-// All run in workerd, of one version and bound to the same, each with its own D1 of the same content, before one upstream. All are up
-// at the same time, and are asked one after the other, in an order that turns with every round; whoever is not asked does nothing. Every
+// All run in workerd, of one version, before one upstream, each with a ledger of its own with the same content: ours in its customers'
+// objects, the others in one D1 database (peers/migrations), and with the same settings and limits otherwise. All are up at the same
+// time, and are asked one after the other, in an order that turns with every round; the others do nothing meanwhile. Every
 // round has new processes: one of the very same Worker may be a tenth faster than the next, for as long as it lives.
 // Customers, upstream and the Workers are processes of their own, on one machine: what is measured is how they compare, not what
-// Cloudflare's machines would do. workerd keeps D1 in the Worker's own process, so time and memory are those of both.
+// Cloudflare's machines would do. workerd keeps objects and D1 in the Worker's own process, so time and memory are those of both.
 
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
@@ -20,7 +21,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { request } from "undici";
+import { Agent, request } from "undici";
 import {
   bindingsOf,
   freePort,
@@ -131,6 +132,8 @@ class Child<Message, Answer> {
   }
 }
 
+/** Connects from another of this machine's addresses. */
+const elsewhere = new Agent({ connect: { localAddress: "127.0.0.2" } });
 const secrets = randomSecrets();
 const session: Session = { secret: secrets.SESSION_SECRET, iss: SHOP, aud: "https://links.shop.example" };
 const scripts: Record<string, string> = {
@@ -139,6 +142,8 @@ const scripts: Record<string, string> = {
   [PASS_D1]: await bundleOf("pass-through-d1.js"),
 };
 
+// of a run that was killed
+rmSync(STATE, { recursive: true, force: true });
 const upstream = new Child<Told, null>("upstream.ts", { OMISE_SECRET_KEY: secrets.OMISE_SECRET_KEY });
 const customers = new Child<Job, Load>("load.ts", { SESSION: JSON.stringify(session) });
 const { url: upstreamUrl } = (await upstream.heard()) as unknown as { url: string };
@@ -288,14 +293,17 @@ async function isolateStarts(figures: Figure[], goals: Goal[]): Promise<void> {
   goals.push(atMost(`${name}, of Hono's`, 1.3, medianOf(started, OURS) / medianOf(started, HONO)));
 }
 
-/** Asks until somebody is there and answers. */
+/**
+ * Asks until a server is there and answers. From an address of its own: from the server's, a connection to a port that is free still may
+ * get that very port for its own end, is connected to itself, and keeps the server from listening there.
+ */
 async function firstAnswer(url: string, headers: Record<string, string>): Promise<void> {
   for (;;) {
-    const answer = await request(url, { headers, reset: true }).catch(() => undefined);
+    const answer = await request(url, { headers, reset: true, dispatcher: elsewhere }).catch(() => undefined);
     const text = await answer?.body.text();
     if (answer?.statusCode === 200) return;
     if (answer) throw new Error(`${answer.statusCode} ${text}`);
-    // nobody listens yet
+    // there is no server yet
     await sleep(1);
   }
 }

@@ -1,4 +1,4 @@
-// What D1 and the upstream hold before anything is measured: the same accounts, of many customers, linked long ago. One is pending,
+// What the ledgers and the upstream hold before anything is measured: the same accounts, of many customers, linked long ago. One is pending,
 // for those who poll.
 
 import { account } from "../../harness/omise.ts";

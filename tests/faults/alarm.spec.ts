@@ -50,7 +50,7 @@ async function leaveAll(): Promise<Due> {
   const decided = await approved("direct_debit_ktb");
   const deleted = await approved("direct_debit_scb");
   relayed.relay.fault = () => ({ kind: "reset" });
-  assertError(await me.delete(deleted), 502, "upstream_unavailable");
+  assertError(await me.delete(deleted), 503, "upstream_unavailable");
   const before = await relayed.held();
   assertError(await me.create({ type: "direct_debit_bay" }), 502, "outcome_unknown");
   const made = (await relayed.held()).filter(({ id }) => before.every((each) => each.id !== id));

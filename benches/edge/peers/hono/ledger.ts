@@ -47,18 +47,18 @@ export type Begun = { started: true } | { known: Attempt } | { pending: Attempt 
 export async function begin(attempt: NewAttempt): Promise<Begun> {
   const { id, owner, key, fingerprint, type, replacePending, linkStateHash } = attempt;
   const now = Date.now();
-  const ofADay = `FROM attempts WHERE owner = ?1 AND created_at > ${now - DAY}`;
+  const ofADay = "FROM attempts WHERE owner = ?1 AND created_at > ?2";
   const room = `(SELECT count(*) ${ofADay}) < ${Number(env.CREATES_PER_DAY)}`;
   const demote = env.DB.prepare(
-    `UPDATE attempts SET current = 0 WHERE owner = ?1 AND type = ?2 AND current = 1 AND ${room}
-     AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = ?1 AND idempotency_key = ?3)`,
-  ).bind(owner, type, key);
+    `UPDATE attempts SET current = 0 WHERE owner = ?1 AND type = ?3 AND current = 1 AND ${room}
+     AND NOT EXISTS (SELECT 1 FROM attempts WHERE owner = ?1 AND idempotency_key = ?4)`,
+  ).bind(owner, now - DAY, type, key);
   const insert = env.DB.prepare(
     `INSERT INTO attempts
        (id, owner, idempotency_key, fingerprint, type, state, open, current, link_state_hash, looked_at, created_at)
-     SELECT ?2, ?1, ?3, ?4, ?5, 'in_flight', 1, 1, ?6, 0, ?7 WHERE ${room}
+     SELECT ?3, ?1, ?4, ?5, ?6, 'in_flight', 1, 1, ?7, 0, ?8 WHERE ${room}
      ON CONFLICT DO NOTHING RETURNING id`,
-  ).bind(owner, id, key, fingerprint, type, linkStateHash, now);
+  ).bind(owner, now - DAY, id, key, fingerprint, type, linkStateHash, now);
   const results = await env.DB.batch(replacePending ? [demote, insert] : [insert]);
   if (results.at(-1)?.results.length) return { started: true };
 
@@ -72,7 +72,7 @@ export async function begin(attempt: NewAttempt): Promise<Begun> {
     .first<Attempt>();
   if (pending && !replacePending) return { pending };
   const oldest = await env.DB.prepare(`SELECT min(created_at) AS first ${ofADay}`)
-    .bind(owner)
+    .bind(owner, now - DAY)
     .first<{ first: number | null }>();
   return { tooMany: Math.max(1, Math.ceil(((oldest?.first ?? now) + DAY - now) / 1_000)) };
 }
