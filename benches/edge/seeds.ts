@@ -3,7 +3,7 @@
 
 import { account } from "../../harness/omise.ts";
 import type { Database, RunningWorker } from "../../harness/stack.ts";
-import { seedLinks } from "../../tests/support/seed.ts";
+import { each, found } from "../objects.ts";
 
 const CUSTOMERS = 2_000;
 /** How many accounts each has; what a list is of. */
@@ -58,30 +58,38 @@ export function seed(number: number, origin: string): Account {
   return { ...pending, status: "successful", last_digits: "1234", registered_at: LINKED_AT };
 }
 
-/** Puts all of them into the objects of their owners, as those see them. */
-export async function fillObjects(worker: RunningWorker, origin: string): Promise<void> {
-  const numbers = Array.from({ length: ACCOUNTS + 1 }, (_, number) => number);
-  const seeds = numbers.map((number) => {
-    const { [STAMP]: _, ...metadata } = seed(number, origin).metadata;
-    return {
-      owner: ownerOf(number),
-      account: { ...seed(number, origin), return_uri: `${SHOP}/return`, metadata },
-      confirmed_at: LINKED_AT,
-    };
+/** The accounts as their owners see them, with whose each is. */
+function owned(origin: string): { owner: string; attempt: string; account: Account }[] {
+  return Array.from({ length: ACCOUNTS + 1 }, (_, number) => {
+    const { [STAMP]: _stamp, ...metadata } = seed(number, origin).metadata;
+    const account = { ...seed(number, origin), return_uri: `${SHOP}/return`, metadata };
+    return { owner: ownerOf(number), attempt: attemptOf(number), account };
   });
-  await seedLinks(worker, seeds);
 }
 
-/** Takes back what was created and deleted since, in every object. */
+/** Puts all of them into the objects of their owners. */
+export async function fillObjects(worker: RunningWorker, origin: string): Promise<void> {
+  const owners = Map.groupBy(owned(origin), ({ owner }) => owner);
+  await found(worker, [...owners.keys()]);
+  await each(
+    worker,
+    `INSERT INTO links (id, attempt, type, status, account, read_at, link_state_hash, confirmed_at, created_at)
+     SELECT value ->> '$.account.id', value ->> 'attempt', value ->> '$.account.type', value ->> '$.account.status',
+       value -> 'account', ?2, 'hash of ' || (value ->> '$.account.id'), ?2, ?2
+     FROM json_each(?1)`,
+    [...owners].map(([owner, own]) => [owner, JSON.stringify(own), Date.parse(LINKED_AT)]),
+  );
+}
+
+/** Takes back what was deleted since. What was created is in objects of customers who do not come again. */
 export async function restoreObjects(worker: RunningWorker): Promise<void> {
-  for (const owner of new Set(Array.from({ length: ACCOUNTS + 1 }, (_, number) => ownerOf(number)))) {
-    await worker.customer(owner).sql(
-      `DELETE FROM attempts;
-       DELETE FROM links WHERE attempt NOT LIKE 'attempt-%';
-       UPDATE links SET status = 'successful', account = json_set(account, '$.status', 'successful'), deleting = NULL
-       WHERE status = 'deleted'`,
-    );
-  }
+  await each(
+    worker,
+    `UPDATE links SET status = 'successful', account = json_set(account, '$.status', 'successful'), deleting = NULL, due_at = NULL
+     WHERE status = 'deleted';
+     UPDATE meta SET delivered = coalesce((SELECT max(seq) FROM audit), 0)`,
+    Array.from({ length: CUSTOMERS }, (_, number) => [ownerOf(number)]),
+  );
 }
 
 /** Puts all of them into the ledger of a peer, as their owners see them. */
@@ -92,14 +100,9 @@ export async function fill(db: Database, origin: string): Promise<void> {
        value ->> '$.account.status', value -> 'account', ?2, 'hash of ' || (value ->> 'id'), ?2, ?2
      FROM json_each(?1)`,
   );
-  for (let from = 0; from <= ACCOUNTS; from += CHUNK) {
-    const numbers = Array.from({ length: Math.min(CHUNK, ACCOUNTS + 1 - from) }, (_, at) => from + at);
-    const rows = numbers.map((number) => {
-      const { [STAMP]: _, ...metadata } = seed(number, origin).metadata;
-      const account = { ...seed(number, origin), return_uri: `${SHOP}/return`, metadata };
-      return { id: account.id, owner: ownerOf(number), attempt: attemptOf(number), account };
-    });
-    await insert.bind(JSON.stringify(rows), Date.parse(LINKED_AT)).run();
+  const rows = owned(origin).map((row) => ({ ...row, id: row.account.id }));
+  for (let from = 0; from < rows.length; from += CHUNK) {
+    await insert.bind(JSON.stringify(rows.slice(from, from + CHUNK)), Date.parse(LINKED_AT)).run();
   }
 }
 

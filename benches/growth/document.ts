@@ -15,9 +15,10 @@ export function writeTable(figures: Figure[]): void {
   const [before, rest] = text.split(BEGIN);
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error(`${DOCUMENT} has lost its marks`);
-  const of = (part: (figure: Figure) => boolean) => tableOf(figures.filter(part));
-  const isOfPollers = ({ name }: Figure) => name.startsWith("pollers");
-  const tables = [of((figure) => !isOfPollers(figure)), of(isOfPollers)];
+  // one for those who are compared with each other
+  const comparedWith = ({ name }: Figure) =>
+    /^(of one|size of a row|pollers)/.exec(name)?.[0].replace("size of a row", "of one");
+  const tables = [...Map.groupBy(figures, comparedWith).values()].map(tableOf);
   writeFileSync(DOCUMENT, `${before}${BEGIN}\n\n${tables.join("\n\n")}\n\n${END}${after}`);
 }
 

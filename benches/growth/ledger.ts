@@ -1,90 +1,67 @@
-// A ledger as a year of some shop's customers would leave it, of any size: written by SQLite itself, in a few statements.
+// Customers as a year of some shop would leave them, in objects of their own.
 //
-// Every owner has three links or so, and one has a hundredth of all. Links are spread evenly over 365 days and in the order of their
-// creation; nine tenths of the last day's have their answer. What the Worker drops after thirty days is there for the last thirty.
+// An ordinary customer has three links. Some have many more, so that what grows with them is seen. Links are spread evenly over 365 days,
+// in the order of their creation; what the Worker drops after thirty days is there for the last thirty.
 
-import type { Database } from "../../harness/stack.ts";
-import { LETTER_AT, STATUSES } from "./omise.ts";
+import type { RunningWorker } from "../../harness/stack.ts";
+import { each, found, sizeOf } from "../objects.ts";
+import { LETTER_AT, STATUSES, seeded } from "./omise.ts";
 
-/** The owner of a hundredth of all links. */
-export const MANY = "customer-with-many";
+const DAY = 86_400_000;
+/** How many links an ordinary customer has. */
+const ORDINARY = 3;
+/** How many links a statement writes: a value has 2 MB at most. */
+const PART = 1_000;
+/** How many customers are filled in one go. */
+const CUSTOMERS = 5_000;
+/** Of twenty links of these so many are of each status. */
+const LETTERS = "ssssssssssssssfeeedd" as const;
 
-/** How many links a statement writes: the transaction's log stays small. */
-const PART = 50_000;
+/** An ordinary customer's name. */
+export const nameOf = (number: number): string => `customer-${number}`;
+/** The name of the one with so many links. */
+export const ownerOf = (links: number): string => `customer-with-${links}`;
 
-/** Links number ?1 to ?2 of ?3, as of ?4. D1 takes numbers as doubles, which are made integers first. */
-const NUMBERED = `
-  WITH RECURSIVE
-    number(i) AS (VALUES (CAST(?1 AS INTEGER)) UNION ALL SELECT i + 1 FROM number WHERE i < ?2),
-    numbered AS (
-      SELECT i, CAST(?4 - 31536000000 + 31536000000.0 * i / ?3 AS INTEGER) AS at,
-        CASE WHEN i % 100 = 0 THEN '${MANY}'
-          ELSE 'customer-' || (i * 2654435761 % CAST(?3 / 3 + 1 AS INTEGER)) END AS owner,
-        'direct_debit_' || CASE i / 7 % 4 WHEN 0 THEN 'bay' WHEN 1 THEN 'kbank' WHEN 2 THEN 'ktb' ELSE 'scb' END AS type
-      FROM number
-    ),
-    lettered AS (
-      SELECT *, CASE
-          WHEN i % 10 = 3 AND at > ?4 - 86400000 THEN 'p'
-          WHEN i / 3 % 20 < 14 THEN 's' WHEN i / 3 % 20 = 14 THEN 'f' WHEN i / 3 % 20 < 18 THEN 'e' ELSE 'd'
-        END AS letter
-      FROM numbered
-    ),
-    link AS (
-      SELECT *, printf('lnac_test_6%012d%s%05d', i, letter, i * 7919 % 100000) AS id,
-        'attempt-' || printf('%014d', i) AS attempt,
-        CASE letter ${Object.entries(STATUSES)
-          .map(([letter, status]) => `WHEN '${letter}' THEN '${status}'`)
-          .join(" ")} END AS status
-      FROM lettered
-    )
-`;
+/** A link, as its tables have it. */
+interface Row {
+  i: number;
+  id: string;
+  type: string;
+  status: string;
+  account: string;
+  at: number;
+  is_recent: boolean;
+}
 
-/** A secret's hash and a request's id, which have no order. */
-const HASH = "substr(lower(hex(randomblob(22))), 1, 43)";
-const REQUEST_ID = "lower(hex(randomblob(16)))";
-const TIME = (at: string) => `strftime('%Y-%m-%dT%H:%M:%SZ', (${at}) / 1000, 'unixepoch')`;
-
-/** The tables, in the order in which they are filled, and what is written to each of them for a part of the links. */
+/** The tables, in the order in which they are filled, and what is written to each of them for some links, given as JSON. */
 const TABLES = {
   links: `
-    INSERT INTO links
-      (id, owner, attempt, type, status, account, read_at, link_state_hash, confirmed_at, created_at)
-    SELECT id, owner, attempt, type, status,
-      json_object(
-        'object', 'linked_account', 'id', id, 'livemode', json('false'), 'location', '/linked_accounts/' || id,
-        'registration_uri', 'https://registration.bank.example/register?ref=' || id,
-        'return_uri', 'https://shop.example/account/banks/return?order=A-' || i,
-        'type', type, 'status', status, 'last_digits', iif(letter IN ('s', 'd'), printf('%04d', i % 10000), NULL),
-        'metadata', json_object('order', 'A-' || i, 'channel', 'web'),
-        'failure_code', iif(letter = 'f', 'failed_processing', NULL),
-        'failure_message', iif(letter = 'f', 'the bank has refused', NULL),
-        'registered_at', iif(letter IN ('s', 'd'), ${TIME("at + 60000")}, NULL),
-        'expires_at', ${TIME("at + 86400000")}, 'created_at', ${TIME("at")}),
-      at + 60000, ${HASH}, iif(letter = 's', at + 61000, NULL), at
-    FROM link`,
-  // what is said of a link: that it was made, what became of it, and that it was confirmed
+    INSERT INTO links (id, attempt, type, status, account, read_at, link_state_hash, confirmed_at, created_at)
+    SELECT value ->> 'id', printf('attempt-%014d', value ->> 'i'), value ->> 'type', value ->> 'status', value ->> 'account',
+      (value ->> 'at') + 60000, substr(lower(hex(randomblob(22))), 1, 43),
+      iif(value ->> 'status' = 'successful', (value ->> 'at') + 61000, NULL), value ->> 'at'
+    FROM json_each(?1)`,
+  // what is said of a link: that it was to be made, that it was, what became of it, and that it was confirmed
   audit: `
     INSERT INTO audit (at, request_id, actor, action, link, outcome)
-    SELECT at + step * 60000, ${REQUEST_ID}, owner,
-      CASE step WHEN 0 THEN 'create' WHEN 1 THEN 'read' ELSE 'confirm' END, id,
-      CASE step WHEN 0 THEN 'pending' WHEN 1 THEN status ELSE 'ok' END
-    FROM link, (SELECT column1 AS step FROM (VALUES (0), (1), (2)))
-    WHERE step = 0 OR (step = 1 AND letter <> 'p') OR letter IN ('s', 'd')
-    ORDER BY 1`,
-  // one in a hundred came to nothing, and is there in place of a link's
+    SELECT (value ->> 'at') + step * 30000, lower(hex(randomblob(16))), (SELECT subject FROM meta),
+      CASE step WHEN 2 THEN 'read' WHEN 3 THEN 'confirm' ELSE 'create' END, iif(step = 0, NULL, value ->> 'id'),
+      CASE step WHEN 0 THEN 'begun' WHEN 1 THEN 'pending' WHEN 2 THEN value ->> 'status' ELSE 'ok' END
+    FROM json_each(?1), (SELECT column1 AS step FROM (VALUES (0), (1), (2), (3)))
+    WHERE step < 3 OR value ->> 'status' IN ('successful', 'deleted')`,
   attempts: `
-    INSERT OR IGNORE INTO attempts
-      (id, owner, idempotency_key, fingerprint, type, state, open, current, link, link_state_hash, looked_at, created_at)
-    SELECT iif(i % 100 = 1, 'abandoned-' || i, attempt), owner, printf('%s-%s', ${REQUEST_ID}, i), ${HASH}, type,
-      iif(i % 100 = 1, 'abandoned', 'linked'), letter = 'p' AND i % 100 <> 1, letter = 'p' AND i % 100 <> 1,
-      iif(i % 100 = 1, NULL, id), ${HASH}, 0, at
-    FROM link WHERE at > ?4 - 2592000000`,
+    INSERT INTO attempts (id, idempotency_key, fingerprint, type, state, current, link, link_state_hash, created_at)
+    SELECT printf('attempt-%014d', value ->> 'i'), lower(hex(randomblob(16))), substr(lower(hex(randomblob(22))), 1, 43),
+      value ->> 'type', 'linked', 0, value ->> 'id', substr(lower(hex(randomblob(22))), 1, 43), value ->> 'at'
+    FROM json_each(?1) WHERE value ->> 'is_recent'`,
   events: `
     INSERT INTO events (id, seen_at)
-    SELECT printf('evnt_test_%019d', i), at + 60000 FROM link WHERE at > ?4 - 2592000000 AND letter <> 'p'`,
+    SELECT printf('evnt_test_%019d', value ->> 'i'), (value ->> 'at') + 60000 FROM json_each(?1) WHERE value ->> 'is_recent'`,
 };
 export type Table = keyof typeof TABLES;
+
+/** After all of them: the audit is in the audit log. */
+const DELIVERED = "UPDATE meta SET delivered = coalesce((SELECT max(seq) FROM audit), 0)";
 
 /** What a table takes, its indexes included. */
 export interface Size {
@@ -92,53 +69,120 @@ export interface Size {
   bytes: number;
 }
 
-/** Fills an empty ledger with so many links; what each table takes. */
-export async function fill(db: Database, links: number): Promise<Record<Table, Size>> {
+/** Link number `i` of a year with `of` of them, as Omise at `origin` has its account. */
+function row(i: number, of: number, now: number, origin: string): Row {
+  const at = Math.floor(now - 365 * DAY + (365 * DAY * i) / (of + 1));
+  const letter = LETTERS[Math.floor(i / 3) % LETTERS.length] as keyof typeof STATUSES;
+  const id = idOf(i, letter);
+  const account = JSON.stringify(seeded(id, origin));
+  const type = "direct_debit_kbank";
+  return { i, id, type, status: STATUSES[letter], account, at, is_recent: at > now - 30 * DAY };
+}
+
+function idOf(i: number, letter: string): string {
+  const id = `lnac_test_6${String(i).padStart(12, "0")}${letter}${String((i * 7_919) % 100_000).padStart(5, "0")}`;
+  if (id[LETTER_AT] !== letter) throw new Error(`${id} has its letter elsewhere`);
+  return id;
+}
+
+/** Makes so many ordinary customers. */
+export async function fill(worker: RunningWorker, customers: number, origin: string): Promise<void> {
   const now = Date.now();
+  for (let from = 0; from < customers; from += CUSTOMERS) {
+    const numbers = Array.from({ length: Math.min(CUSTOMERS, customers - from) }, (_, i) => from + i);
+    await found(worker, numbers.map(nameOf));
+    const rows = numbers.map((number): [string, string] => {
+      // each customer's are spread over the year by themselves
+      const first = number * ORDINARY + 1;
+      const own = Array.from({ length: ORDINARY }, (_, i) => {
+        const { at } = row(i + 1, ORDINARY, now, origin);
+        return { ...row(first + i, customers * ORDINARY, now, origin), at, is_recent: false };
+      });
+      return [nameOf(number), JSON.stringify(own)];
+    });
+    for (const insert of [TABLES.links, TABLES.audit]) await each(worker, insert, rows);
+    await each(
+      worker,
+      DELIVERED,
+      numbers.map((number) => [nameOf(number)]),
+    );
+  }
+}
+
+/** Makes a customer with so many links; what each table takes. */
+export async function fillOne(
+  worker: RunningWorker,
+  links: number,
+  origin: string,
+): Promise<Record<Table, Size>> {
+  const now = Date.now();
+  const owner = ownerOf(links);
+  const object = worker.customer(owner);
+  await found(worker, [owner]);
   const sizes = {} as Record<Table, Size>;
-  let before = await bytes(db);
+  let before = await sizeOf(worker, owner);
   for (const [table, insert] of Object.entries(TABLES) as [Table, string][]) {
     for (let first = 1; first <= links; first += PART) {
-      const last = Math.min(first + PART - 1, links);
-      await db
-        .prepare(NUMBERED + insert)
-        .bind(first, last, links, now)
-        .run();
+      const part = Array.from({ length: Math.min(PART, links - first + 1) }, (_, i) =>
+        row(first + i, links, now, origin),
+      );
+      await object.sql(insert, JSON.stringify(part));
     }
-    const counted = await db.prepare(`SELECT count(*) AS rows FROM ${table}`).first<{ rows: number }>();
-    const after = await bytes(db);
+    const [counted] = await object.sql<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`);
+    const after = await sizeOf(worker, owner);
     sizes[table] = { rows: counted?.rows ?? 0, bytes: after - before };
     before = after;
   }
+  await object.sql(DELIVERED);
   return sizes;
 }
 
-/** How large the database is. */
-async function bytes(db: Database): Promise<number> {
-  const { meta } = (await db.prepare("SELECT 1").all()) as unknown as { meta: { size_after: number } };
-  return meta.size_after;
+/** Adds so many entries to the audit log of today, which has one already. */
+export async function fillAudit(worker: RunningWorker, entries: number): Promise<void> {
+  const today = new Date().toISOString().slice(0, 10);
+  const sql = `
+    WITH RECURSIVE number(i) AS (VALUES (CAST(?1 AS INTEGER)) UNION ALL SELECT i + 1 FROM number WHERE i < ?2)
+    INSERT INTO entries (customer, subject, incarnation, seq, at, request_id, actor, action, link, outcome)
+    SELECT 'customer-' || i, 'customer-' || i, 'seeded-' || i, 1, ?3, lower(hex(randomblob(16))), 'customer-' || i, 'create', NULL, 'begun'
+    FROM number`;
+  const part = 50_000;
+  for (let first = 1; first <= entries; first += part) {
+    await worker.auditLog(today).sql(sql, first, Math.min(first + part - 1, entries), Date.now());
+  }
 }
 
-/** A link of the ledger. */
+/** A link of some customer's. */
 export interface Sample {
   id: string;
   owner: string;
 }
 
-/** So many links of ordinary owners, from all over the ledger, each owner's once; none is pending or deleted. */
-export async function sample(db: Database, links: number, count: number): Promise<Sample[]> {
+/** So many ordinary customers, each once, with two links each that are neither pending nor deleted. */
+export function sample(customers: number, count: number): [Sample, Sample][] {
   const numbers = new Set<number>();
-  // more than are needed: some are not as asked for
-  while (numbers.size < Math.min(count * 3, links * 0.9)) numbers.add(1 + Math.floor(Math.random() * links));
-  const sql = `
-    SELECT min(id) AS id, owner FROM links
-    WHERE rowid IN (SELECT value FROM json_each(?1)) AND owner <> ?2
-      AND substr(id, ${LETTER_AT + 1}, 1) IN ('s', 'f', 'e')
-      AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.owner = links.owner AND open = 1)
-    GROUP BY owner LIMIT ?3`;
-  const { results } = await db
-    .prepare(sql)
-    .bind(JSON.stringify([...numbers]), MANY, count)
-    .all<Sample>();
-  return results;
+  while (numbers.size < Math.min(count, customers / 2)) {
+    const number = Math.floor(Math.random() * customers);
+    // of the twenty letters the last two are deleted
+    const letters = [1, 2].map((i) => LETTERS[Math.floor((number * ORDINARY + i) / 3) % LETTERS.length]);
+    if (!letters.includes("d")) numbers.add(number);
+  }
+  return [...numbers].map((number) => {
+    const [first, second] = [1, 2].map((i): Sample => {
+      const link = number * ORDINARY + i;
+      const letter = LETTERS[Math.floor(link / 3) % LETTERS.length] ?? "";
+      return { id: idOf(link, letter), owner: nameOf(number) };
+    });
+    return [first as Sample, second as Sample];
+  });
+}
+
+/** So many links of the customer with many, that are neither pending nor deleted. */
+export function sampleOf(links: number, count: number): Sample[] {
+  const found: Sample[] = [];
+  while (found.length < count) {
+    const link = 1 + Math.floor(Math.random() * links);
+    const letter = LETTERS[Math.floor(link / 3) % LETTERS.length] ?? "";
+    if (letter !== "d") found.push({ id: idOf(link, letter), owner: ownerOf(links) });
+  }
+  return found;
 }

@@ -27,6 +27,23 @@ interface Made {
   createdAt: string;
 }
 
+/** An account of those that were there before, as Omise at `origin` has it. */
+export function seeded(id: string, origin: string): Record<string, unknown> {
+  const status = STATUSES[id[LETTER_AT] as Letter];
+  const isRegistered = status === "successful" || status === "deleted";
+  return account({
+    id,
+    registration_uri: `${origin}/register?ref=${id}`,
+    return_uri: "https://shop.example/account/banks/return?order=A-123456",
+    type: "direct_debit_kbank",
+    status,
+    last_digits: isRegistered ? "7890" : null,
+    metadata: { order: "A-123456", channel: "web" },
+    registered_at: isRegistered ? "2026-01-01T00:01:00Z" : null,
+    created_at: "2026-01-01T00:00:00Z",
+  });
+}
+
 /** A server in Omise's place. */
 export class Omise {
   /** How often it was asked, whatever it was. */
@@ -109,18 +126,19 @@ export class Omise {
 
   #account(id: string): unknown {
     const made = this.#made.get(id);
-    const status = made?.status ?? STATUSES[id[LETTER_AT] as Letter];
-    const registered = status === "successful" || status === "deleted";
+    if (!made) return seeded(id, this.#url);
+    const { type, status, returnUri, metadata, createdAt } = made;
+    const isRegistered = status === "successful" || status === "deleted";
     return account({
       id,
       registration_uri: `${this.#url}/register?ref=${id}`,
-      return_uri: made?.returnUri ?? "http://127.0.0.1:1/return",
-      type: made?.type ?? "direct_debit_kbank",
+      return_uri: returnUri,
+      type,
       status,
-      last_digits: registered ? "7890" : null,
-      metadata: made?.metadata ?? {},
-      registered_at: registered ? "2026-01-01T00:01:00Z" : null,
-      created_at: made?.createdAt ?? "2026-01-01T00:00:00Z",
+      last_digits: isRegistered ? "7890" : null,
+      metadata,
+      registered_at: isRegistered ? "2026-01-01T00:01:00Z" : null,
+      created_at: createdAt,
     });
   }
 }

@@ -17,7 +17,7 @@ export type Mode = keyof typeof MODES;
 
 /** What came of it. */
 export interface Polled {
-  /** Requests to the Worker, to Omise, and rows that D1 read; a second. */
+  /** Requests to the Worker, to Omise, and rows that the object read; a second. */
   polls: number;
   upstream: number;
   rowsRead: number;
@@ -44,7 +44,7 @@ export async function poll(
   let decided = Number.POSITIVE_INFINITY;
 
   const one = async () => {
-    // nobody opens all tabs at once
+    // tabs are not opened all at once
     await sleep(Math.random() * 1_000);
     for (;;) {
       const started = performance.now();

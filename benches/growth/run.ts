@@ -1,8 +1,11 @@
-// `cargo xtask bench --only growth`: what a call costs as the ledger grows, and what it costs when many wait for one account.
+// `cargo xtask bench --only growth`: what a call costs as there are more customers, as one customer has more links, and when many wait for
+// one account.
 //
-// The Worker runs in workerd, on a D1 whose file has the size that it would have; Omise is a server here that answers at once. Calls
-// come one after the other, so that a time is a call's own. The ledgers take turns, in another order each round: what the machine
-// does meanwhile meets all of them.
+// The Worker runs in workerd, with an object and its file for every customer; Omise is a server here that answers at once. Calls come one
+// after the other, so that a time is a call's own. The deployments take turns, in another order each round: what the machine does
+// meanwhile meets all of them. Rows are what the objects' own cursors count, and one for each alarm that is set.
+//
+// There are 10⁴ customers at most: an object sees nothing of the others, and a folder with more files tells nothing of Cloudflare.
 
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,16 +15,18 @@ import { writeTable } from "./document.ts";
 import type { Table } from "./ledger.ts";
 import { Omise } from "./omise.ts";
 import { MODES, type Mode, POLLERS, type Polled, poll } from "./pollers.ts";
-import { Deployment, OPERATIONS, type Round } from "./running.ts";
+import { Deployment, OF_ONE, OPERATIONS, type Operation, type Round, type Rounds } from "./running.ts";
 
-const LINKS = QUICK ? [1_000, 100_000] : [1_000, 100_000, 1_000_000];
+const CUSTOMERS = QUICK ? [100, 1_000] : [1_000, 10_000];
+/** Links of one customer, in the deployment with the most. */
+const LINKS = QUICK ? [10, 1_000] : [10, 100, 1_000, 10_000];
 /** Rounds that are measured, and calls of most operations in each: many short ones, so that a noise meets every ledger. */
 const ROUNDS = QUICK ? 10 : 30;
 const CALLS = QUICK ? 10 : 20;
 /** How often pollers are let loose, and for how many seconds until the bank decides. */
 const POLLING_ROUNDS = QUICK ? 1 : 2;
 const POLLING_SECONDS = QUICK ? 3 : 12;
-/** How much more the largest ledger may cost than the smallest. */
+/** How much more a call may cost with the most customers than with the fewest. */
 const FLAT = 1.2;
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -33,10 +38,12 @@ const omise = new Omise();
 const deployments: Deployment[] = [];
 try {
   const omiseUrl = await omise.start();
-  for (const links of LINKS) {
+  for (const [i, customers] of CUSTOMERS.entries()) {
     const started = performance.now();
-    deployments.push(await Deployment.start(links, omise, omiseUrl, join(folder, String(links))));
-    console.log(`${links} links filled in ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+    const links = i === CUSTOMERS.length - 1 ? LINKS : [];
+    const at = join(folder, String(customers));
+    deployments.push(await Deployment.start(customers, links, omise, omiseUrl, at));
+    console.log(`${customers} customers made in ${((performance.now() - started) / 1_000).toFixed(1)} s`);
   }
   await main();
 } finally {
@@ -51,60 +58,66 @@ async function main(): Promise<void> {
     const order = round % 2 === 0 ? deployments : deployments.toReversed();
     for (const deployment of order) await deployment.round(CALLS, round > 0);
   }
-  const figures = [...calls(), ...(await crons()), ...sizes(), ...(await pollers())];
+  const figures = [...calls(), ...(await sizes()), ...(await pollers())];
   report("growth", figures, goals(figures));
   // what was measured in a hurry is for the console
   if (!QUICK) writeTable(figures);
 }
 
-/** Time and rows of every call. */
-function calls(): Figure[] {
-  return OPERATIONS.flatMap((operation) => {
-    const figure = (name: string, unit: string, valuesOf: (round: Round) => number[]): Figure => ({
-      name: `${operation}: ${name}`,
-      unit,
-      better: "less",
-      values: deployments.map(({ name, rounds }) => value(name, (rounds.get(operation) ?? []).map(valuesOf))),
-      chart: unit !== "rows" || name === "rows read",
-    });
-    return [
-      figure("time", "ms", ({ times }) => times),
-      figure("rows read", "rows", ({ rowsRead }) => [rowsRead]),
-      figure("rows written", "rows", ({ rowsWritten }) => [rowsWritten]),
-    ];
-  });
+/** The customers with many links, the one with most last. */
+function ofOne() {
+  return deployments.flatMap(({ ofOne }) => [...ofOne.values()]);
 }
 
-/** What a run of the cron reads and writes. */
-async function crons(): Promise<Figure[]> {
-  const read: Value[] = [];
-  const written: Value[] = [];
-  for (const deployment of deployments) {
-    const { rowsRead, rowsWritten } = await deployment.cron();
-    read.push(value(deployment.name, [[rowsRead]]));
-    written.push(value(deployment.name, [[rowsWritten]]));
-  }
+/** Time and rows of every call, by customers and by links of one. */
+function calls(): Figure[] {
+  const figures = (
+    operations: readonly Operation[],
+    of: { name: string; rounds: Rounds }[],
+    prefix: string,
+  ) =>
+    operations.flatMap((operation) => {
+      const figure = (name: string, unit: string, valuesOf: (round: Round) => number[]): Figure => ({
+        name: `${prefix}${operation}: ${name}`,
+        unit,
+        better: "less",
+        values: of.map(({ name, rounds }) => value(name, (rounds.get(operation) ?? []).map(valuesOf))),
+        chart: unit !== "rows" || name === "rows read",
+      });
+      return [
+        // the alarm has none of its own
+        ...(operation === "alarm" ? [] : [figure("time", "ms", ({ times }) => times)]),
+        figure("rows read", "rows", ({ rowsRead }) => [rowsRead]),
+        figure("rows written", "rows", ({ rowsWritten }) => [rowsWritten]),
+      ];
+    });
+  return [...figures(OPERATIONS, deployments, ""), ...figures(OF_ONE, ofOne(), "of one with many links, ")];
+}
+
+/** What an object takes, and what a row does, its share of the indexes included: where there are most, and no page is half empty. */
+async function sizes(): Promise<Figure[]> {
+  const tables: Table[] = ["links", "audit", "attempts", "events"];
+  const figure = (name: string, values: Value[]): Figure => ({
+    name,
+    unit: "bytes",
+    better: "less",
+    values,
+    chart: false,
+  });
+  const objects: Value[] = [];
+  for (const deployment of deployments) objects.push(value(deployment.name, [[await deployment.size()]]));
+  const many = ofOne().slice(-1);
   return [
-    { name: "cron: rows read", unit: "rows", better: "less", values: read },
-    { name: "cron: rows written", unit: "rows", better: "less", values: written, chart: false },
+    figure("size of an object with three links", objects),
+    ...many.flatMap(({ name, sizes }) =>
+      tables.map((table) =>
+        figure(`size of a row: ${table}`, [value(name, [[sizes[table].bytes / sizes[table].rows]])]),
+      ),
+    ),
   ];
 }
 
-/** What a row takes, its share of the indexes included: in the largest ledger, where no page is half empty. */
-function sizes(): Figure[] {
-  const tables: Table[] = ["links", "audit", "attempts", "events"];
-  return deployments.slice(-1).flatMap(({ name, sizes }) =>
-    tables.map((table) => ({
-      name: `size of a row: ${table}`,
-      unit: "bytes",
-      better: "less",
-      values: [value(name, [[sizes[table].bytes / sizes[table].rows]])],
-      chart: false,
-    })),
-  );
-}
-
-/** Pollers of one account, on the largest ledger. */
+/** Pollers of one account, with the most customers. */
 async function pollers(): Promise<Figure[]> {
   const deployment = deployments.at(-1);
   if (!deployment) return [];
@@ -145,7 +158,7 @@ async function pollers(): Promise<Figure[]> {
   ];
 }
 
-/** Whether what should not grow with the ledger does not. */
+/** Whether what should not grow with the number of customers does not. */
 function goals(figures: Figure[]): Goal[] {
   const flat = ["retrieve, settled", "retrieve, pending", "create"];
   return flat.flatMap((operation) =>

@@ -1,33 +1,44 @@
-// A Worker on a ledger of some size, and what its customers do.
+// A Worker with so many customers, and what they do.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { OPERATE, STOREFRONT, sessionOf, token } from "../../harness/session.ts";
-import { type Database, type Running, randomSecrets, startWorker } from "../../harness/stack.ts";
-import { fill, MANY, type Sample, type Size, sample, type Table } from "./ledger.ts";
+import { type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
+import { each, OBJECTS, type Seen, seen, sizeOf } from "../objects.ts";
+import {
+  fill,
+  fillAudit,
+  fillOne,
+  nameOf,
+  ownerOf,
+  type Size,
+  sample,
+  sampleOf,
+  type Table,
+} from "./ledger.ts";
 import { MADE, type Omise } from "./omise.ts";
-
-/** What D1 was asked for, as metered.js has counted it. */
-export interface Seen {
-  statements: number;
-  rowsRead: number;
-  rowsWritten: number;
-  /** Bytes of the whole database. */
-  sizeAfter: number;
-}
 
 /** What is measured: calls, one after the other. */
 export const OPERATIONS = [
+  "retrieve, object not loaded",
   "retrieve, settled",
   "list",
-  "list, owner of 1 %",
   "search",
-  "search, owner of 1 %",
   "list, operator",
   "audit, operator",
   "create",
   "retrieve, pending",
   "confirm",
+  "delete",
+  "alarm",
+] as const;
+/** Those of them that are measured of a customer with many links. */
+export const OF_ONE = [
+  "retrieve, settled",
+  "list",
+  "search",
+  "create",
+  "retrieve, pending",
   "delete",
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
@@ -41,6 +52,9 @@ export interface Round {
   rowsWritten: number;
 }
 
+/** What came of all rounds of one who is measured. */
+export type Rounds = Map<Operation, Round[]>;
+
 /** One request, ready to be sent. */
 interface Call {
   method: string;
@@ -53,49 +67,63 @@ interface Call {
 // biome-ignore lint/suspicious/noExplicitAny: whatever JSON came
 type Json = any;
 
-/** A Worker, alone with its ledger. */
+/** 10³, as such. */
+const power = (number: number) => `10${[..."⁰¹²³⁴⁵⁶⁷⁸⁹"][Math.round(Math.log10(number))]}`;
+
+/** A Worker, alone with its customers. */
 export class Deployment {
-  readonly links: number;
+  readonly customers: number;
   readonly name: string;
-  readonly sizes: Record<Table, Size>;
-  readonly rounds = new Map<Operation, Round[]>(OPERATIONS.map((operation) => [operation, []]));
+  readonly rounds: Rounds = new Map();
+  /** Of the customers with many links, by the number of these. */
+  readonly ofOne = new Map<number, { name: string; rounds: Rounds; sizes: Record<Table, Size> }>();
   readonly #omise: Omise;
-  readonly #worker: Running;
-  readonly #db: Database;
+  readonly #worker: RunningWorker;
   readonly #token: (claims: Record<string, unknown>) => string;
 
   private constructor(
-    links: number,
-    sizes: Record<Table, Size>,
+    customers: number,
     omise: Omise,
-    worker: Running,
-    db: Database,
+    worker: RunningWorker,
     mint: (claims: Record<string, unknown>) => string,
   ) {
-    this.links = links;
-    this.name = `10${[..."⁰¹²³⁴⁵⁶⁷⁸⁹"][Math.log10(links)]} links`;
-    this.sizes = sizes;
+    this.customers = customers;
+    this.name = `${power(customers)} customers`;
     this.#omise = omise;
     this.#worker = worker;
-    this.#db = db;
     this.#token = mint;
   }
 
-  /** Starts a Worker, and fills its ledger. */
-  static async start(links: number, omise: Omise, omiseUrl: string, folder: string): Promise<Deployment> {
+  /** Starts a Worker, and makes its customers; those with many links too, where any are wanted. */
+  static async start(
+    customers: number,
+    links: number[],
+    omise: Omise,
+    omiseUrl: string,
+    folder: string,
+  ): Promise<Deployment> {
     const secrets = randomSecrets();
     const worker = await startWorker({
       omiseUrl,
       storefrontUrl: STOREFRONT,
       secrets,
       statePath: folder,
-      entry: "benches/growth/metered.js",
+      entry: OBJECTS,
+      bindings: { METERED: "1" },
     });
     try {
-      const db = await worker.db();
-      const sizes = await fill(db, links);
+      await fill(worker, customers, omiseUrl);
       const session = sessionOf(worker, secrets);
-      return new Deployment(links, sizes, omise, worker, db, (claims) => token(session, claims));
+      const deployment = new Deployment(customers, omise, worker, (claims) => token(session, claims));
+      for (const number of links) {
+        const sizes = await fillOne(worker, number, omiseUrl);
+        deployment.ofOne.set(number, { name: `${power(number)} links of one`, rounds: new Map(), sizes });
+      }
+      // its first entry makes the audit log's table
+      await deployment.pending("first");
+      await worker.customer("first").runAlarm();
+      await fillAudit(worker, customers);
+      return deployment;
     } catch (error) {
       await worker.dispose();
       throw error;
@@ -106,102 +134,157 @@ export class Deployment {
     return this.#worker.dispose();
   }
 
-  /** What D1 was asked for since this was last asked. */
-  async seen(): Promise<Seen> {
-    return (await (await fetch(`${this.#worker.url}/seen`)).json()) as Seen;
+  /** What statements have cost since this was last asked. */
+  seen(): Promise<Seen> {
+    return seen(this.#worker);
   }
 
-  /** What a run of the cron asks D1 for. */
-  async cron(): Promise<Seen> {
-    // the first drops what has grown too old while the bench ran
-    await this.#worker.cron();
-    await this.seen();
-    await this.#worker.cron();
-    return this.seen();
+  /** The size of an ordinary customer's database, in bytes. */
+  size(): Promise<number> {
+    return sizeOf(this.#worker, nameOf(0));
   }
 
   /** Does everything so many times, in the order in which a customer would. */
   async round(count: number, isMeasured: boolean): Promise<void> {
-    const settled = await this.#sample(count);
-    const owners = await this.#sample(count);
+    const sampled = sample(this.customers, count);
+    const owners = sampled.map(([{ owner }]) => owner);
     const few = { length: Math.ceil(count / 10) };
     const operator = { sub: "operator", ...OPERATE };
-    this.#omise.listed = settled.slice(0, 20).map(({ id }) => id);
-    const measure = (operation: Operation, calls: Call[], judge: (answer: Json, i: number) => void) =>
-      this.#measure(isMeasured ? operation : undefined, calls, judge);
+    this.#omise.listed = sampled.map(([{ id }]) => id).slice(0, 20);
+    const into = isMeasured ? this.rounds : undefined;
 
-    await measure(
+    // the first call of a customer who was away for ten seconds or more
+    await this.#measure(
+      into,
+      "retrieve, object not loaded",
+      sampled.map(([{ id, owner }]) => this.#get(`/${id}`, { sub: owner })),
+      (answer, i) => assert.equal(answer.id, sampled[i]?.[0].id),
+    );
+    await this.#measure(
+      into,
       "retrieve, settled",
-      settled.map(({ id, owner }) => this.#get(`/${id}`, { sub: owner })),
-      (answer, i) => assert.equal(answer.id, settled[i]?.id),
+      sampled.map(([, { id, owner }]) => this.#get(`/${id}`, { sub: owner })),
+      (answer, i) => assert.equal(answer.id, sampled[i]?.[1].id),
     );
-    const listing = (answer: Json) => assert.ok(answer.total > 0 && answer.data.length > 0);
-    await measure(
-      "list",
-      settled.map(({ owner }) => this.#get("", { sub: owner })),
-      listing,
+    await this.#pages(
+      into,
+      sampled.map(([first]) => first),
     );
-    await measure(
-      "list, owner of 1 %",
-      Array.from(few, () => this.#get("", { sub: MANY })),
-      (answer) => assert.equal(answer.total, this.links / 100),
-    );
-    await measure(
-      "search",
-      settled.map(({ id, owner }) => this.#get(`/search?query=${id.slice(-19)}`, { sub: owner })),
-      (answer, i) => assert.equal(answer.data[0].id, settled[i]?.id),
-    );
-    await measure(
-      "search, owner of 1 %",
-      Array.from(few, () => this.#get("/search?query=a-100", { sub: MANY })),
-      listing,
-    );
-    await measure(
+    await this.#measure(
+      into,
       "list, operator",
-      settled.map(() => this.#get("", operator)),
+      sampled.map(() => this.#get("", operator)),
       (answer) => assert.equal(answer.data.length, this.#omise.listed.length),
     );
-    await measure(
+    await this.#measure(
+      into,
       "audit, operator",
       Array.from(few, () => this.#call("GET", "/audit", operator)),
       (answer) => assert.equal(answer.data.length, 20),
     );
+    const made = await this.#create(into, owners);
+    for (const id of made) this.#omise.approve(id);
+    await this.#measure(
+      into,
+      "confirm",
+      made.map((id, i) => this.#confirm(id, owners[i] ?? "")),
+      (answer) => assert.ok(answer.status === "successful" && answer.confirmed_at),
+    );
+    await this.#delete(into, owners, made);
+    await this.#alarms(into, owners);
+    await this.#clear(owners);
 
+    for (const [links, { rounds }] of this.ofOne)
+      await this.#roundOf(links, isMeasured ? rounds : undefined, few.length);
+  }
+
+  /** What a customer with many links does. */
+  async #roundOf(links: number, into: Rounds | undefined, count: number): Promise<void> {
+    const sampled = sampleOf(links, count);
+    await this.#measure(
+      into,
+      "retrieve, settled",
+      sampled.map(({ id, owner }) => this.#get(`/${id}`, { sub: owner })),
+      (answer, i) => assert.equal(answer.id, sampled[i]?.id),
+    );
+    await this.#pages(into, sampled);
+    // one after the other: they are of one type
+    for (const { owner } of sampled) {
+      const made = await this.#create(into, [owner]);
+      for (const id of made) this.#omise.approve(id);
+      await this.#delete(into, [owner], made);
+      await this.#clear([owner]);
+    }
+    await this.#worker.customer(ownerOf(links)).runAlarm();
+  }
+
+  async #pages(into: Rounds | undefined, sampled: { id: string; owner: string }[]): Promise<void> {
+    await this.#measure(
+      into,
+      "list",
+      sampled.map(({ owner }) => this.#get("", { sub: owner })),
+      (answer) => assert.ok(answer.total > 0 && answer.data.length > 0),
+    );
+    await this.#measure(
+      into,
+      "search",
+      sampled.map(({ id, owner }) => this.#get(`/search?query=${id.slice(-19)}`, { sub: owner })),
+      (answer, i) => assert.equal(answer.data[0].id, sampled[i]?.id),
+    );
+  }
+
+  /** Creates an account of each, and reads it while it is pending. */
+  async #create(into: Rounds | undefined, owners: string[]): Promise<string[]> {
     const made: string[] = [];
-    await measure(
+    await this.#measure(
+      into,
       "create",
-      owners.map(({ owner }) => this.#create(owner)),
+      owners.map((owner) => this.#creation(owner)),
       (answer) => {
         assert.equal(answer.status, "pending");
         made.push(answer.id);
       },
     );
-    const mine = (method: string) =>
-      made.map((id, i) => this.#call(method, `/linked_accounts/${id}`, { sub: owners[i]?.owner }));
-    await measure("retrieve, pending", mine("GET"), (answer) => assert.equal(answer.status, "pending"));
-    for (const id of made) this.#omise.approve(id);
-    await measure(
-      "confirm",
-      made.map((id, i) => this.#confirm(id, owners[i]?.owner ?? "")),
-      (answer) => assert.ok(answer.status === "successful" && answer.confirmed_at),
+    await this.#measure(
+      into,
+      "retrieve, pending",
+      made.map((id, i) => this.#get(`/${id}`, { sub: owners[i] })),
+      (answer) => assert.equal(answer.status, "pending"),
     );
-    await measure("delete", mine("DELETE"), (answer) => assert.equal(answer.status, "deleted"));
+    return made;
+  }
+
+  async #delete(into: Rounds | undefined, owners: string[], made: string[]): Promise<void> {
+    await this.#measure(
+      into,
+      "delete",
+      made.map((id, i) => this.#call("DELETE", `/linked_accounts/${id}`, { sub: owners[i] })),
+      (answer) => assert.equal(answer.status, "deleted"),
+    );
     for (const id of made) this.#omise.forget(id);
-    await this.#clear();
   }
 
-  /** Takes what was created out of the ledger again, so that it keeps its size; its audit grows by what was done. */
-  async #clear(): Promise<void> {
+  /** What the alarm does after all that: it gives the audit to the audit log. */
+  async #alarms(into: Rounds | undefined, owners: string[]): Promise<void> {
+    await this.seen();
+    for (const owner of owners) await this.#worker.customer(owner).runAlarm();
+    // called from another process: the time is not the alarm's
+    await this.#note(into, "alarm", [], owners.length);
+  }
+
+  /** Takes what was created out of the ledgers again, so that they keep their size; their audit grows by what was done. */
+  async #clear(owners: string[]): Promise<void> {
     const made = `links WHERE id >= '${MADE}'`;
-    await this.#db.batch([
-      this.#db.prepare(`DELETE FROM attempts WHERE id IN (SELECT attempt FROM ${made})`),
-      this.#db.prepare(`DELETE FROM ${made}`),
-    ]);
+    await each(
+      this.#worker,
+      `DELETE FROM attempts WHERE id IN (SELECT attempt FROM ${made}); DELETE FROM ${made}`,
+      owners.map((owner) => [owner]),
+    );
   }
 
-  /** Creates an account that nobody has decided on. */
+  /** Creates an account on which the bank has not decided. */
   async pending(owner: string): Promise<string> {
-    const { id } = await this.#send(this.#create(owner));
+    const { id } = await this.#send(this.#creation(owner));
     return id;
   }
 
@@ -214,7 +297,8 @@ export class Deployment {
   }
 
   async #measure(
-    operation: Operation | undefined,
+    into: Rounds | undefined,
+    operation: Operation,
     calls: Call[],
     judge: (answer: Json, i: number) => void,
   ): Promise<void> {
@@ -226,9 +310,13 @@ export class Deployment {
       times.push(performance.now() - started);
       judge(answer, i);
     }
+    await this.#note(into, operation, times, calls.length);
+  }
+
+  async #note(into: Rounds | undefined, operation: Operation, times: number[], calls: number): Promise<void> {
     const { rowsRead, rowsWritten } = await this.seen();
-    const round = { times, rowsRead: rowsRead / calls.length, rowsWritten: rowsWritten / calls.length };
-    if (operation) this.rounds.get(operation)?.push(round);
+    const round = { times, rowsRead: rowsRead / calls, rowsWritten: rowsWritten / calls };
+    into?.set(operation, [...(into.get(operation) ?? []), round]);
   }
 
   async #send({ method, path, headers, body }: Call): Promise<Json> {
@@ -238,15 +326,11 @@ export class Deployment {
     return answer;
   }
 
-  #sample(count: number): Promise<Sample[]> {
-    return sample(this.#db, this.links, count);
-  }
-
   #get(path: string, claims: Record<string, unknown>): Call {
     return this.#call("GET", `/linked_accounts${path}`, claims);
   }
 
-  #create(owner: string): Call {
+  #creation(owner: string): Call {
     const body = { type: "direct_debit_kbank", return_uri: `${STOREFRONT}/return` };
     const call = this.#call("POST", "/linked_accounts", { sub: owner }, body);
     call.headers["Idempotency-Key"] = randomUUID();

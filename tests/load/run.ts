@@ -55,6 +55,8 @@ const SHARED_MS = 3_000;
 const SLACK_MS = 2_000;
 /** How long an answer is held at most where the customer waits for the bank, in seconds. */
 const HELD = 3;
+/** How many customers are looked at together when all is over. */
+const AT_ONCE = 8;
 /** A look for the account of an attempt that is due later than this, in milliseconds, has seen all that there was. */
 const LOOKED_MS = 10_000;
 /** How often a lost create is repeated with its key, before its customer gives up. */
@@ -244,6 +246,16 @@ interface Ledger {
   unaudited: string[];
 }
 
+/** The same as one row; lists are JSON. */
+interface LedgerRow {
+  incarnation: string;
+  audited: number;
+  begun: number;
+  attempts: string;
+  links: string;
+  unmade: string;
+}
+
 /** A fault that a request to Omise met. */
 interface Struck {
   kind: string;
@@ -272,6 +284,18 @@ interface OmiseRow {
   status: string;
   metadata: string;
 }
+
+/** What is in a customer's object, in one answer: each call is a request to workerd. */
+const LEDGER = `
+  SELECT incarnation, (SELECT count(*) FROM audit) AS audited,
+    (SELECT count(*) FROM audit WHERE action = 'create' AND outcome = 'begun') AS begun,
+    (SELECT json_group_array(json_object('id', id, 'owner', subject, 'idempotency_key', idempotency_key, 'state', state,
+       'link', link)) FROM attempts) AS attempts,
+    (SELECT json_group_array(json_object('id', id, 'owner', subject, 'attempt', attempt, 'status', status,
+       'confirmed_at', confirmed_at, 'deleting', deleting)) FROM links) AS links,
+    (SELECT json_group_array(id) FROM links WHERE NOT EXISTS
+       (SELECT 1 FROM audit WHERE audit.link = links.id AND action IN ('create', 'adopt') AND outcome <> 'begun')) AS unmade
+  FROM meta`;
 
 const { values } = parseArgs({
   options: {
@@ -320,6 +344,8 @@ let mostWaiting = 0;
 let visits = 0;
 let began = 0;
 const firstDay = today();
+/** Customers of whom anything was ever written. */
+const written = new Set<string>();
 
 /** What was seen that must not be, by the name of the check. */
 const wrong = new Map<Check, string[]>();
@@ -918,10 +944,11 @@ async function lastAnswers(): Promise<void> {
 /** Runs the alarms of all customers' objects until nothing is due; says how much there was. */
 async function settleAll(): Promise<string> {
   let [attempts, links] = [0, 0];
-  const patience = performance.now() + PATIENCE_MS;
-  for (const { name } of shoppers) {
+  await ofEach(async ({ name }) => {
     const object = worker.customer(name);
-    if (!(await hasTables(name))) continue;
+    const [table] = await object.sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'");
+    if (!table) return;
+    written.add(name);
     const inDoubt = await object.sql(
       "UPDATE attempts SET look_at = 0 WHERE look_at IS NOT NULL RETURNING id",
     );
@@ -929,25 +956,30 @@ async function settleAll(): Promise<string> {
     const unread = await object.sql("UPDATE links SET due_at = 0 WHERE due_at IS NOT NULL RETURNING id");
     attempts += inDoubt.length;
     links += unread.length;
+    const patience = performance.now() + PATIENCE_MS;
     for (;;) {
       await object.runAlarm();
       // a look goes on with the next page after a second or two
       const soon = Date.now() + LOOKED_MS;
       const more = await object.sql("UPDATE attempts SET look_at = 0 WHERE look_at < ? RETURNING id", soon);
       const due = await object.sql("SELECT id FROM links WHERE due_at < ?", Date.now());
-      if (more.length + due.length === 0) break;
+      if (more.length + due.length === 0) return;
       if (performance.now() > patience) {
         note("the alarms get to everything", `${name}: ${more.length} attempts, ${due.length} links`);
-        break;
+        return;
       }
     }
-  }
+  });
   return `${attempts} attempts in doubt, ${links} links to read`;
 }
 
-/** Whether anything was ever written for a customer. */
-async function hasTables(name: string): Promise<boolean> {
-  return (await worker.customer(name).sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'")).length > 0;
+/** Does something about every customer, some at a time. */
+async function ofEach(work: (shopper: Shopper) => Promise<void>): Promise<void> {
+  const left = [...shoppers];
+  const one = async () => {
+    for (let next = left.pop(); next; next = left.pop()) await work(next);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
 }
 
 /** Memory after a collection: what is alive in the Worker's isolate, and what its process has; MiB. */
@@ -965,24 +997,13 @@ interface Books {
 
 /** What is in a customer's object; `undefined` where there never was anything. */
 async function read(name: string): Promise<Ledger | undefined> {
-  if (!(await hasTables(name))) return undefined;
-  const object = worker.customer(name);
-  const attempts = await object.sql<AttemptRow>(
-    "SELECT id, (SELECT subject FROM meta) AS owner, idempotency_key, state, link FROM attempts",
+  if (!written.has(name)) return undefined;
+  const [row] = await worker.customer(name).sql<LedgerRow>(LEDGER);
+  if (!row) throw new Error(`${name} has no subject`);
+  const { incarnation, audited, begun } = row;
+  const [attempts, links, unaudited] = [row.attempts, row.links, row.unmade].map((text) =>
+    JSON.parse(text ?? ""),
   );
-  const links = await object.sql<LinkRow>(
-    "SELECT id, (SELECT subject FROM meta) AS owner, attempt, status, confirmed_at, deleting FROM links",
-  );
-  const [meta] = await object.sql<{ incarnation: string; audited: number; begun: number }>(
-    `SELECT incarnation, (SELECT count(*) FROM audit) AS audited,
-       (SELECT count(*) FROM audit WHERE action = 'create' AND outcome = 'begun') AS begun FROM meta`,
-  );
-  const unmade = await object.sql<{ id: string }>(
-    `SELECT id FROM links WHERE NOT EXISTS
-       (SELECT 1 FROM audit WHERE audit.link = links.id AND action IN ('create', 'adopt') AND outcome <> 'begun')`,
-  );
-  const { incarnation = "", audited = 0, begun = 0 } = meta ?? {};
-  const unaudited = unmade.map(({ id }) => id);
   if (begun !== attempts.length) unaudited.push(`${begun} intents of ${attempts.length} attempts`);
   return { incarnation, attempts, links, audited, unaudited };
 }
@@ -990,10 +1011,10 @@ async function read(name: string): Promise<Ledger | undefined> {
 /** Compares the books of the sandbox, the Worker and the customers. */
 async function compare(): Promise<Books> {
   const ledgers = new Map<string, Ledger>();
-  for (const { name } of shoppers) {
+  await ofEach(async ({ name }) => {
     const ledger = await read(name);
     if (ledger) ledgers.set(name, ledger);
-  }
+  });
   const attempts = [...ledgers.values()].flatMap((ledger) => ledger.attempts);
   const links = [...ledgers.values()].flatMap((ledger) => ledger.links);
   const omise = await all<OmiseRow>(await sandbox.db(), "accounts", "id, status, metadata");
@@ -1046,7 +1067,7 @@ async function compare(): Promise<Books> {
   }
 
   // and as the customers see it
-  for (const { name, customer } of shoppers) {
+  await ofEach(async ({ name, customer }) => {
     const ids = new Set<string>();
     for (let offset = 0, total = 1; offset < total; offset += 100) {
       const { status, body } = await customer.fetch("GET", `/linked_accounts?limit=100&offset=${offset}`);
@@ -1057,7 +1078,7 @@ async function compare(): Promise<Books> {
     const expected = idsOf.get(name) ?? new Set();
     if (ids.size !== expected.size || [...expected].some((id) => !ids.has(id)))
       note("each customer lists their own", `${name} sees ${ids.size} accounts of ${expected.size}`);
-  }
+  });
 
   const states = new Map<string, number>();
   for (const { state } of attempts) count(states, state);
