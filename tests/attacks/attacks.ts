@@ -98,7 +98,7 @@ export function document(caught: Caught[]): string {
 # Attacks, and the defences against them
 
 Each line is a defence that was taken out of the Worker, and the tests that failed without it. Rows are the attack cases of [the
-threat model](threat-model.md); their tests are in \`tests/attacks/\`, and run in workerd with a D1 database. ${caught.length} defences were
+threat model](threat-model.md); their tests are in \`tests/attacks/\`, and run in workerd with Durable Objects. ${caught.length} defences were
 taken out, one at a time.
 
 | row | the Worker no longer … | in | caught by |

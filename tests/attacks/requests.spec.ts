@@ -102,9 +102,8 @@ function sentReturnUri(): string {
 /** Nothing came of it: no request to Omise, no row, and no secret in the log. */
 async function assertNothingDone(who: Customer): Promise<void> {
   assert.deepEqual(omise.requests, []);
-  const rows =
-    "SELECT owner FROM attempts WHERE owner = ?1 UNION ALL SELECT owner FROM links WHERE owner = ?1";
-  assert.deepEqual(await db.all(rows, who.claims.sub), []);
+  const rows = "SELECT id FROM attempts UNION ALL SELECT id FROM links";
+  assert.deepEqual(await db.of(who.claims.sub, rows), []);
   await assertLogKeepsSecrets();
 }
 
@@ -196,9 +195,13 @@ async function send(
   const head = [`${method} ${target} HTTP/1.1`, `Host: ${new URL(who.url).host}`, authorization, ...fields];
   const { status, headers, text } = await exchange([`${head.join("\r\n")}\r\n\r\n`, ...body], method);
   const answer = { status, headers, body: text ? JSON.parse(text) : undefined };
-  assertContract(method, new URL(who.url + target).pathname, answer);
+  assertContract(method, pathOf(who.url + target), answer);
   return answer;
 }
+
+/** The path of an address as workerd reads it: unlike the WHATWG parser it resolves neither encoded dots nor backslashes. */
+const pathOf = (address: string) =>
+  new URL(address.replaceAll(/%2e/gi, "%252e").replaceAll("\\", "%5c")).pathname;
 
 const JSON_TYPE = "Content-Type: application/json";
 const key = () => `Idempotency-Key: ${randomUUID()}`;
@@ -691,8 +694,7 @@ const hostilePages = () => [
 
 /** No registration page is in what was answered or written down, and nothing of it in the log. */
 async function assertNoPageIn(who: Customer, ...answers: Answer[]): Promise<void> {
-  const stored = "SELECT account FROM links WHERE owner = ?";
-  const results = await db.all<{ account: string }>(stored, who.claims.sub);
+  const results = await db.of<{ account: string }>(who.claims.sub, "SELECT account FROM links");
   const texts = [
     ...answers.map(({ body }) => JSON.stringify(body)),
     ...results.map((row) => row.account),
@@ -879,6 +881,12 @@ const NO_IDS = [
   "undefined",
   "__proto__",
   "Search",
+  // workerd takes encoded dots and a backslash as they are; where something before it resolves them they lead elsewhere
+  "%2e%2e",
+  "%2E.",
+  ".%2e",
+  "%2e",
+  "..\\customers",
   "search%2f",
   "confirm%00",
   `lnac_test_${"1".repeat(55)}`,
@@ -890,14 +898,9 @@ const NO_IDS = [
 const ELSEWHERE = [
   "/linked_accounts/..",
   "/linked_accounts/.",
-  "/linked_accounts/%2e%2e",
-  "/linked_accounts/%2E.",
-  "/linked_accounts/.%2e",
-  "/linked_accounts/%2e",
   "/linked_accounts/../customers",
   "/linked_accounts/%2e%2e/customers",
   "/linked_accounts/..;/customers",
-  "/linked_accounts/..\\customers",
   `/linked_accounts/${ID}/..`,
   `/linked_accounts/${ID}/.`,
   `/linked_accounts/${ID}/%2e%2e/%2e%2e/customers`,
@@ -1903,8 +1906,9 @@ test("C25: an account belongs to whom the token names, and is shown by a fixed l
     assert.deepEqual(Object.keys(shown), ATTRIBUTES);
     assert.equal(shown.confirmed_at, null, "which is the Worker's to say");
   }
-  const row = await db.first<Record<string, string>>("SELECT owner, account FROM links WHERE id = ?", id);
-  assert.equal(row?.owner, me.claims.sub);
+  const sql = "SELECT owner AS subject, account FROM links WHERE id = ?";
+  const row = await db.first<Record<string, string>>(sql, id);
+  assert.equal(row?.subject, me.claims.sub);
   const answered = JSON.stringify([accounts, pages.map(({ body }) => body)]);
   for (const text of [answered, row?.account ?? "", lines.join("\n")]) {
     assert.ok(!text.includes("hidden") && !text.includes(CITIZEN_ID), text);

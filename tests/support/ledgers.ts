@@ -1,6 +1,6 @@
 // The ledgers of all customers, asked as one: for tests that hold all that is stored against what was stored before.
 
-import type { RunningWorker } from "../../harness/stack.ts";
+import type { DurableObject, RunningWorker } from "../../harness/stack.ts";
 
 /** A statement on every ledger; `owner` in it stands for the subject whose ledger it is. */
 export class Ledgers {
@@ -10,15 +10,20 @@ export class Ledgers {
     this.#worker = worker;
   }
 
+  /** The rows of one customer; none where nothing was ever written. */
+  async of<Row = Record<string, unknown>>(
+    subject: unknown,
+    sql: string,
+    ...values: unknown[]
+  ): Promise<Row[]> {
+    return rowsOf<Row>(this.#worker.customer(String(subject)), sql, values);
+  }
+
   /** The rows of all, in the order in which customers came. */
   async all<Row = Record<string, unknown>>(sql: string, ...values: unknown[]): Promise<Row[]> {
-    const statement = sql.replaceAll(/\bowner\b/g, "(SELECT subject FROM meta)");
-    const rows: Row[] = [];
-    for (const object of await this.#worker.customers()) {
-      const [table] = await object.sql("SELECT name FROM sqlite_master WHERE name = 'meta'");
-      if (table) rows.push(...(await object.sql<Row>(statement, ...values)));
-    }
-    return rows;
+    const objects = await this.#worker.customers();
+    const rows = await Promise.all(objects.map((object) => rowsOf<Row>(object, sql, values)));
+    return rows.flat();
   }
 
   /** The first row of all. */
@@ -37,4 +42,10 @@ export class Ledgers {
     await this.all("UPDATE links SET due_at = 0 WHERE due_at IS NOT NULL");
     for (const object of await this.#worker.customers()) await object.runAlarm();
   }
+}
+
+async function rowsOf<Row>(object: DurableObject, sql: string, values: unknown[]): Promise<Row[]> {
+  const [table] = await object.sql("SELECT name FROM sqlite_master WHERE name = 'meta'");
+  const statement = sql.replaceAll(/\bowner\b/g, "(SELECT subject FROM meta)");
+  return table ? object.sql<Row>(statement, ...values) : [];
 }
