@@ -150,9 +150,13 @@ impl Ledger {
     /// Sets the alarm for what is due first, but not before `not_before`.
     pub(crate) fn schedule(&self, not_before: Millis) -> Stored<()> {
         let row = self.tables.first(sql::DUE, &[number(over::DELIVERY), number(over::KEPT)])?;
-        let Some(due) = row.map(|row| row.optional_number("at")).transpose()?.flatten() else { return Ok(()) };
+        let Some(due) = row.map(|row| row.optional_number("at")).transpose()?.flatten() else {
+            // so that not every call asks
+            self.memory.set_alarm(Some(NOTHING_DUE));
+            return Ok(());
+        };
         let (at, now) = (due.max(not_before), now());
-        match self.memory.alarm().map(whole) {
+        match self.memory.alarm().filter(|set| set.is_finite()).map(whole) {
             // what is overdue has failed, and the alarm has chosen when to try again
             Some(set) if set > now && (set == at || at <= now) => return Ok(()),
             _ => {}
@@ -674,6 +678,9 @@ const fn ordered(order: Order, oldest_first: Sql, newest_first: Sql) -> Sql {
 fn hash(state: &LinkState) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(state.expose()))
 }
+
+/// The alarm where nothing is due until something is written.
+const NOTHING_DUE: f64 = f64::INFINITY;
 
 /// Later than every time in the ledger.
 const END_OF_TIME: f64 = 9_007_199_254_740_991.0;

@@ -20,7 +20,7 @@ extern "C" {
     #[wasm_bindgen(method, setter, js_name = hasTables)]
     pub(crate) fn set_has_tables(this: &Memory, there: bool);
 
-    /// The alarm that was set last, in milliseconds since 1970, where it is not known to have come.
+    /// The alarm that was set last, in milliseconds since 1970, where it is not known to have come; infinite where nothing is due.
     #[wasm_bindgen(method, getter)]
     pub(crate) fn alarm(this: &Memory) -> Option<f64>;
     #[wasm_bindgen(method, setter, js_name = alarm)]

@@ -15,7 +15,7 @@ use crate::common::{answer::Failure, platform};
 pub(crate) struct Request {
     raw: web_sys::Request,
     headers: web_sys::Headers,
-    /// As the engine serialises addresses (WHATWG URL).
+    /// As the client sent it: `..` and `%2e%2e` are not resolved.
     url: String,
 }
 
