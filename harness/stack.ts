@@ -169,6 +169,8 @@ export interface Stack {
   storefrontUrl: string;
   env: Env;
   customer(subject: string): DurableObject;
+  /** The objects of all customers who came since the Worker was started. */
+  customers(): Promise<DurableObject[]>;
   sandboxDb(): Promise<Database>;
   /** Starts a part again as its files are now, at the same address; with a `statePath`, with the same database. */
   restart(part: Part): Promise<void>;
@@ -277,6 +279,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       session,
     },
     customer: (subject) => running("worker").customer(subject),
+    customers: () => running("worker").customers(),
     sandboxDb: () => running("sandbox").db(),
     restart: async (name) => {
       await parts[name]?.dispose();

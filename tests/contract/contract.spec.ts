@@ -88,7 +88,7 @@ interface Caller {
   others: (string | null)[];
 }
 
-/** A caller whose accounts are made by many: one may have five that are pending. */
+/** A caller whose accounts are made by many: one has at most one that is pending of each type. */
 function among(kind: Kind, claims: Record<string, unknown>): Caller {
   const crowd = Array.from(
     { length: FULL ? 2_000 : 100 },
@@ -220,13 +220,22 @@ const USUAL = [
 ];
 
 test("a customer is answered as documented, whatever they send", async (t) => {
-  const attempts = async () =>
-    (await stack.customer(String(me.claims.sub)).sql("SELECT id FROM attempts")).length;
+  const attempts = async () => {
+    let count = 0;
+    for (const object of await stack.customers()) {
+      const [tables] = await object.sql("SELECT name FROM sqlite_master WHERE name = 'attempts'");
+      if (tables) count += (await object.sql("SELECT id FROM attempts")).length;
+    }
+    return count;
+  };
   const before = await attempts();
   assertKept(t, await fuzz(among("customer", me.claims)));
   await assertAnswered(...USUAL, "audit 403 operator_only", "delete 404 not_found", "retrieve 404 not_found");
   const made = (await attempts()) - before;
-  assert.ok(made > 0 && (answers.get("create 200") ?? 0) > made, "some were made, and some of them repeated");
+  assert.ok(
+    made > 0 && (answers.get("create 200") ?? 0) > made,
+    `${made} were made, ${answers.get("create 200")} answered`,
+  );
 });
 
 test("an operator is answered as documented, whatever they send", async (t) => {

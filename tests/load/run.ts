@@ -23,6 +23,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { collect, openIsolates } from "../../harness/inspector.ts";
 import { answerOf, type Exchange, type Fault, Relay } from "../../harness/relay.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import {
@@ -71,8 +72,6 @@ const SAMPLES = 50;
 const MEMORY_GROWTH = 0.1;
 /** And so many MiB: requests that are being answered are alive too. */
 const MEMORY_NOISE = 1;
-/** How long an isolate may take to collect. */
-const COLLECT_MS = 10_000;
 /** Fifths that are shorter are warming up themselves: memory is shown, not judged. In seconds. */
 const JUDGED_FIFTH = 60;
 
@@ -863,7 +862,7 @@ function hear(line: string): void {
 /** Looks at memory for as long as requests come. */
 async function sampleMemory(): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const isolates = await openIsolates().catch((error: unknown) => {
+  const isolates = await openIsolates(inspectorPort).catch((error: unknown) => {
     note("memory is flat", `there is no inspector: ${error}`);
     return [];
   });
@@ -878,60 +877,6 @@ async function sampleMemory(): Promise<Sample[]> {
 
 function going(): boolean {
   return elapsed() < seconds && !wrong.has("the rate was held");
-}
-
-/** Asks V8's inspector of one isolate. */
-interface Isolate {
-  call(method: string): Promise<{ usedSize: number; embedderHeapUsedSize: number }>;
-  close(): void;
-}
-
-/** The isolates that requests go through, the Worker's own first. */
-async function openIsolates(): Promise<Isolate[]> {
-  const response = await fetch(`http://127.0.0.1:${inspectorPort}/json`, {
-    headers: { Connection: "close" },
-  });
-  const targets = (await response.json()) as { webSocketDebuggerUrl: string }[];
-  const urls = targets.map((target) => target.webSocketDebuggerUrl);
-  // others are never entered, and do not answer
-  const open = /\/(core:user:worker|ratelimit:ns:\d+)$/;
-  const own = (url: string) => Number(url.endsWith("/core:user:worker"));
-  return await Promise.all(
-    urls
-      .filter((url) => open.test(url))
-      .sort((a, b) => own(b) - own(a))
-      .map(openIsolate),
-  );
-}
-
-async function openIsolate(url: string): Promise<Isolate> {
-  const socket = new WebSocket(url);
-  const answers = new Map<number, (result: never) => void>();
-  socket.addEventListener("message", ({ data }) => {
-    const { id, result } = JSON.parse(data);
-    answers.get(id)?.(result as never);
-    answers.delete(id);
-  });
-  await once(socket, "open");
-  let calls = 0;
-  return {
-    call: (method) =>
-      new Promise((resolve) => {
-        answers.set(++calls, resolve);
-        socket.send(JSON.stringify({ id: calls, method }));
-      }),
-    close: () => socket.close(),
-  };
-}
-
-/** Collects an isolate's garbage; what is alive then, in MiB. One that does not run does not answer. */
-async function collect({ call }: Isolate): Promise<number | undefined> {
-  const work = async () => {
-    await call("HeapProfiler.collectGarbage");
-    const { usedSize, embedderHeapUsedSize } = await call("Runtime.getHeapUsage");
-    return (usedSize + embedderHeapUsedSize) / 2 ** 20;
-  };
-  return await Promise.race([work(), sleep(COLLECT_MS, undefined, { ref: false })]);
 }
 
 async function lastAnswers(): Promise<void> {

@@ -22,6 +22,11 @@ mod edge;
 mod facts;
 
 /// Rather than the standard library's, which is larger, and no quicker.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "fault")))]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[cfg(all(target_arch = "wasm32", feature = "fault"))]
+#[global_allocator]
+static ALLOCATOR: common::fault::Counted<talc::wasm::WasmDynamicTalc> =
+    common::fault::Counted(talc::wasm::new_wasm_dynamic_allocator());

@@ -1,7 +1,13 @@
-//! Ways to die, for the tests: a request asks for one in its header `X-Fault`. Compiled with the feature `fault` only, and nothing that
-//! is shipped has it.
+//! Ways to die, for the tests: a request asks for one in its header `X-Fault`. It may ask for the count of live bytes too. Compiled
+//! with the feature `fault` only, and nothing that is shipped has it.
 
-use std::{cell::RefCell, collections::BTreeMap, hint::black_box};
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    cell::RefCell,
+    collections::BTreeMap,
+    hint::black_box,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use wasm_bindgen::prelude::{Closure, JsValue, wasm_bindgen};
 
@@ -47,6 +53,8 @@ pub(crate) fn before_handler(wanted: Option<String>, request_id: &str) -> worker
     } else if let Some((way, url)) = wanted.strip_prefix("linger ").and_then(|rest| rest.split_once(' ')) {
         let way = way.to_owned();
         linger(url, Closure::once_into_js(move || die(&way)));
+    } else if wanted == "live-bytes" {
+        worker::console_log!("live bytes: {}", LIVE.load(Relaxed));
     } else if wanted == "error" {
         return Err(worker::Error::RustError("asked for".to_owned()));
     } else {
@@ -124,4 +132,30 @@ fn recurse(depth: u64) -> u64 {
 fn recurse_wide(depth: u64) -> u64 {
     let wide = black_box([depth; 4_096]);
     recurse_wide(depth + 1) + wide.iter().sum::<u64>()
+}
+
+/// Bytes that were allocated, and not freed.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// An allocator that counts.
+pub(crate) struct Counted<A>(pub(crate) A);
+
+// SAFETY: whatever is asked is asked of `A` as it is
+#[allow(unsafe_code)]
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Counted<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Relaxed);
+        unsafe { self.0.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        unsafe { self.0.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LIVE.fetch_add(size, Relaxed);
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        unsafe { self.0.realloc(at, layout, size) }
+    }
 }
