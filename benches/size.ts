@@ -23,12 +23,16 @@ const WASM = join(
 /** A module as a page gets it: inside JavaScript, and its glue. */
 const delivered = (name: string) => [`${name}.js`, `${name}-bytes.js`].map((file) => join(WASM, file));
 
+function scripts(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name.endsWith(".js"));
+}
+
 /** Files that are shipped, by product. */
 const SHIPPED = {
   client: delivered("client"),
   validate: delivered("validate"),
   webhook: delivered("webhook"),
-  worker: ["entry.js", "rescue.js", "build/index.js", "build/index_bg.wasm"].map((name) =>
+  worker: [...scripts(join(ROOT, "worker")), "build/index.js", "build/index_bg.wasm"].map((name) =>
     join(ROOT, "worker", name),
   ),
   sandbox: ["entry.js", "build/index.js", "build/index_bg.wasm"].map((name) => join(ROOT, "sandbox", name)),

@@ -128,7 +128,7 @@ pub(crate) async fn list(context: &Context, params: &ListParams) -> Result<List,
 /// What came of asking for a deletion.
 pub(crate) enum Unlinked {
     /// The account as it was deleted.
-    Deleted(LinkedAccount),
+    Deleted(Box<LinkedAccount>),
     /// There is no such account any more.
     Gone,
     /// It was not deleted, or nobody can say.
@@ -142,13 +142,13 @@ pub(crate) enum Unlinked {
 /// Deletes an account. Whatever is answered but a plain success is settled by reading the account again: `deleted`, or gone, is done.
 pub(crate) async fn unlink(context: &Context, id: &LinkedAccountId) -> Unlinked {
     let failure = match delete(context, id).await {
-        Ok(account) => return Unlinked::Deleted(account),
+        Ok(account) => return Unlinked::Deleted(Box::new(account)),
         Err(failure) => failure,
     };
     #[cfg(feature = "fault")]
     super::fault::after_upstream(&context.trace.request_id);
     match read(context, id).await {
-        Ok((_, account)) if account.status == Status::Deleted => Unlinked::Deleted(account),
+        Ok((_, account)) if account.status == Status::Deleted => Unlinked::Deleted(Box::new(account)),
         Ok(_) => Unlinked::Failed { in_doubt: !failure.is_refusal(), failure },
         Err(second) if second.reason == Reason::NotFound => {
             // told for an operator alone: a customer's link is in the ledger

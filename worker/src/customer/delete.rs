@@ -26,7 +26,7 @@ pub(super) async fn handle(object: &Object<'_>, id: &str) -> Result<Next, Failur
     let intent = object.ledger.intend_deletion(&id)?;
     let read_at = now();
     match upstream::unlink(&object.context, &id).await {
-        Unlinked::Deleted(account) => object.ledger.deleted(&intent, &Account::of(account), read_at)?,
+        Unlinked::Deleted(account) => object.ledger.deleted(&intent, &Account::of(*account), read_at)?,
         Unlinked::Gone => gone(object, &intent, &id, read_at)?,
         Unlinked::Failed { failure, in_doubt } => {
             if !in_doubt {

@@ -111,7 +111,7 @@ mod tests {
         }
         assert_eq!(looks[..7], [37, 127, 217, 307, 422, 581, 622]);
         assert!((20..30).contains(&looks.len()), "{}", looks.len());
-        assert!(now >= ADOPTED && now < ADOPTED * 3 / 2);
+        assert!((ADOPTED..ADOPTED * 3 / 2).contains(&now));
     }
 
     proptest! {

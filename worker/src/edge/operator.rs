@@ -40,7 +40,7 @@ pub(super) async fn delete(edge: &Edge, caller: &Caller, id: &str) -> Result<Ans
     match upstream::unlink(&edge.context, &id).await {
         Unlinked::Deleted(account) => {
             audit::note(edge, caller, "delete", Some(&id), account.status.as_str()).await?;
-            Ok(answer(edge, Account::of(account).shown(None)?.into()))
+            Ok(answer(edge, Account::of(*account).shown(None)?.into()))
         }
         Unlinked::Gone => {
             audit::note(edge, caller, "delete", Some(&id), Reason::NotFound.as_str()).await?;
