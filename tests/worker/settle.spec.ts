@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, beforeEach, test } from "node:test";
+import { after, afterEach, before, beforeEach, test } from "node:test";
 import { account, FakeOmise, listOf, stampIn } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type DurableObject, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
@@ -85,6 +85,11 @@ beforeEach(() => {
   onCreate = "answer";
   listStatus = 200;
   me = customer();
+});
+// its alarm asks for nothing in the tests to come
+afterEach(async () => {
+  const [table] = await object().sql("SELECT name FROM sqlite_master WHERE name = 'attempts'");
+  if (table) await object().sql("UPDATE attempts SET look_at = NULL");
 });
 
 function customer(): Customer {

@@ -242,7 +242,7 @@ impl Suite {
                 runs
             }
             Self::Faults => {
-                build(&[Product::Worker, Product::Sandbox])?;
+                build(&[Product::Worker, Product::WorkerFault, Product::Sandbox])?;
                 node_test("faults", IN_WORKERD, asked)?
             }
             Self::Contract => {
