@@ -84,27 +84,35 @@ test("create by one who has: Omise is not asked, and what is written can be read
   assert.equal((await create()).status, 200);
 });
 
-test("create, and the disk is full when Omise answers: the same key finds the account", whereFull, async () => {
-  fillAfter("POST");
-  const key = randomUUID();
-  assertError(await me.create({}, key), 502, "outcome_unknown");
-  makeRoom();
-  relayed.calm();
-  const answer = await me.create({}, key);
-  const [held] = await relayed.heldFor(me);
-  assert.deepEqual([answer.status, answer.body.id], [200, held?.id]);
-  assert.equal(relayed.relay.count("POST"), 0);
-});
+test(
+  "create, and the disk is full when Omise answers: the same key finds the account",
+  whereFull,
+  async () => {
+    fillAfter("POST");
+    const key = randomUUID();
+    assertError(await me.create({}, key), 502, "outcome_unknown");
+    makeRoom();
+    relayed.calm();
+    const answer = await me.create({}, key);
+    const [held] = await relayed.heldFor(me);
+    assert.deepEqual([answer.status, answer.body.id], [200, held?.id]);
+    assert.equal(relayed.relay.count("POST"), 0);
+  },
+);
 
-test("delete, and the disk is full when Omise answers: it is told once there is room", whereFull, async () => {
-  const { id, registration_uri } = (await me.create()).body;
-  await register(registration_uri, "approve");
-  fillAfter("DELETE");
-  assertError(await me.delete(id), 503, "ledger_unavailable");
-  makeRoom();
-  relayed.calm();
-  await relayed.alarm(me);
-  assert.equal((await relayed.link(id))?.status, "deleted");
-  assert.equal(await relayed.audited("delete", id), 1);
-  assert.equal(relayed.relay.count("DELETE"), 0);
-});
+test(
+  "delete, and the disk is full when Omise answers: it is told once there is room",
+  whereFull,
+  async () => {
+    const { id, registration_uri } = (await me.create()).body;
+    await register(registration_uri, "approve");
+    fillAfter("DELETE");
+    assertError(await me.delete(id), 503, "ledger_unavailable");
+    makeRoom();
+    relayed.calm();
+    await relayed.alarm(me);
+    assert.equal((await relayed.link(id))?.status, "deleted");
+    assert.equal(await relayed.audited("delete", id), 1);
+    assert.equal(relayed.relay.count("DELETE"), 0);
+  },
+);
