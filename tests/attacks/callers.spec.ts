@@ -78,7 +78,7 @@ before(async () => {
   omiseUrl = await omise.start();
   attackerUrl = await attacker.start();
   attacker.answer = serving(keySet(jwkOf(ATTACKER), jwkOf(ATTACKER, { kid: "ec" })));
-  const options = { omiseUrl, storefrontUrl: STOREFRONT, secrets, log };
+  const options = { omiseUrl, storefrontUrl: STOREFRONT, secrets, alarms: false, log };
   [worker, keyed] = await Promise.all([
     startWorker({ ...options, bindings: { ALLOWED_ORIGINS } }),
     startWorker({ ...options, bindings: { SESSION_SECRET: undefined, SESSION_JWKS: TRUSTED } }),
@@ -896,7 +896,14 @@ test("C7: a token that is not for here, for now and for somebody is refused, wit
 /** A Worker that fetches its keys there, until the test ends. */
 async function trusting(t: TestContext, url: string): Promise<RunningWorker> {
   const bindings: Bindings = { SESSION_SECRET: undefined, SESSION_JWKS: url };
-  const started = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, log, bindings });
+  const started = await startWorker({
+    omiseUrl,
+    storefrontUrl: STOREFRONT,
+    secrets,
+    alarms: false,
+    log,
+    bindings,
+  });
   t.after(() => started.dispose());
   return started;
 }
@@ -1165,6 +1172,7 @@ test("C10: where the Worker breaks down, the same pages read the answer, and no 
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     bindings: { ALLOWED_ORIGINS },
     fault: true,
   };

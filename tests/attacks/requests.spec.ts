@@ -45,6 +45,7 @@ before(async () => {
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     bindings: { RETURN_URIS: RETURN_URIS.join(",") },
     log: (line) => lines.push(line),
   });

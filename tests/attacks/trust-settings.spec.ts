@@ -22,7 +22,7 @@ let me: Customer;
 
 before(async () => {
   omiseUrl = await omise.start();
-  worker = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets });
+  worker = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, alarms: false });
   db = new Ledgers(worker);
 });
 after(async () => {
@@ -164,6 +164,7 @@ async function refusal(good: Bindings, wrong: Bindings): Promise<Refusal> {
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets: own,
+    alarms: false,
     bindings,
     log: (line) => log.push(line),
   });

@@ -29,6 +29,7 @@ before(async () => {
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     bindings: { UPSTREAM_DEADLINE_MS: "500", WEBHOOK_SECRET: `${secrets.WEBHOOK_SECRET},${nextSecret}` },
     log: (line) => lines.push(line),
   });

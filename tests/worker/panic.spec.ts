@@ -28,7 +28,15 @@ before(async () => {
   // Longer than any test: what waits for the deadline hangs.
   const bindings = { UPSTREAM_DEADLINE_MS: "20000" };
   const log = (line: string) => lines.push(line);
-  worker = await startWorker({ omiseUrl, storefrontUrl: STOREFRONT, secrets, fault: true, bindings, log });
+  worker = await startWorker({
+    omiseUrl,
+    storefrontUrl: STOREFRONT,
+    secrets,
+    alarms: false,
+    fault: true,
+    bindings,
+    log,
+  });
 });
 after(async () => {
   await worker?.dispose();

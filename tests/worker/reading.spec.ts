@@ -24,6 +24,7 @@ before(async () => {
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     log: (line) => lines.push(line),
   });
 });

@@ -24,6 +24,7 @@ before(async () => {
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     bindings: { UPSTREAM_DEADLINE_MS: "1500" },
     log: (line) => lines.push(line),
   });

@@ -32,6 +32,7 @@ before(async () => {
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     bindings: { UPSTREAM_DEADLINE_MS: "500", WEBHOOK_SECRET: `${secrets.WEBHOOK_SECRET}, ${nextSecret}` },
     log: (line) => lines.push(line),
   });
@@ -276,6 +277,7 @@ test("while the key of the ledger changes, stamps of both keys open", async () =
     omiseUrl,
     storefrontUrl: STOREFRONT,
     secrets,
+    alarms: false,
     bindings: { LEDGER_KEY: `${nextLedgerKey}, ${secrets.LEDGER_KEY}` },
   });
   try {
