@@ -32,7 +32,8 @@ class Memory {
   #attempts = new Map();
   /** @type {Map<string, Reading>} */
   #readings = new Map();
-  #news = Promise.withResolvers();
+  /** What ends the wait of each call that waits for news. Not one promise for all: it would keep something of every call that ever waited. */
+  #waiters = new Set();
 
   /** @param {DurableObjectStorage} storage */
   constructor(storage) {
@@ -73,13 +74,23 @@ class Memory {
   }
 
   wake() {
-    this.#news.resolve(undefined);
-    this.#news = Promise.withResolvers();
+    for (const end of this.#waiters) end();
   }
 
-  /** Ends when there is news. */
-  get news() {
-    return this.#news.promise;
+  /**
+   * Until there is news, or for so long; `onEnd` is given what ends it too.
+   * @param {number} ms
+   * @param {(end: () => void) => void} onEnd
+   */
+  async news(ms, onEnd) {
+    const { promise, resolve } = Promise.withResolvers();
+    const end = () => resolve(undefined);
+    const timer = setTimeout(end, ms);
+    this.#waiters.add(end);
+    onEnd(end);
+    await promise;
+    clearTimeout(timer);
+    this.#waiters.delete(end);
   }
 }
 
@@ -132,18 +143,22 @@ export class Customer extends DurableObject {
 
   /** @param {Call} call */
   async #answer(call) {
-    const { promise: dropped, resolve } = Promise.withResolvers();
     let isDropped = false;
+    let endWait = () => {};
     this.#waiting.set(call.requestId, () => {
       isDropped = true;
-      resolve(undefined);
+      endWait();
     });
     try {
       while (!isDropped) {
         const step = await run((rust) => rust.customerStep(this.#memory, this.env, call));
         if (step.answer) return step.answer;
         if (step.read) await within(step.ms, this.#read(step.read, call));
-        else await within(step.ms, Promise.race([this.#memory.news, dropped]));
+        else if (!isDropped) {
+          await this.#memory.news(step.ms, (end) => {
+            endWait = end;
+          });
+        }
       }
       return undefined;
     } catch (error) {

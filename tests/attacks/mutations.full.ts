@@ -130,7 +130,11 @@ function xtaskBuild(product: string): void {
 /** Runs the tests of these specs, or those of one row. */
 function run(specs: string[], row?: string): Result[] {
   const reporter = join(TREE, "harness/reporter.ts");
-  const args = ["--disable-warning=ExperimentalWarning", "--test", `--test-timeout=${row ? 120_000 : 600_000}`];
+  const args = [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    `--test-timeout=${row ? 120_000 : 600_000}`,
+  ];
   args.push(`--test-reporter=${reporter}`, ...(row ? [`--test-name-pattern=/^${row}: /`] : []), ...specs);
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   const env = { ...inherited, BUILD_PROFILE: "wasm-dev" };

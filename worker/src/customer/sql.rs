@@ -118,9 +118,11 @@ statements! {
     EVENT = "INSERT INTO events (id, seen_at) VALUES (?1, ?2)";
 
     AUDIT = "INSERT INTO audit (at, request_id, actor, action, link, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING seq";
-    /// The outcome of an earlier intent, in the name of whoever had it.
+    /// The outcome of an earlier intent, in the name of whoever had it; once, whoever finds it out first.
     AUDIT_OUTCOME = "INSERT INTO audit (at, request_id, actor, action, link, outcome)
-                     SELECT ?2, request_id, actor, action, link, ?3 FROM audit WHERE seq = ?1";
+                     SELECT ?2, request_id, actor, action, link, ?3 FROM audit AS intent WHERE seq = ?1 AND NOT EXISTS (
+                       SELECT 1 FROM audit WHERE seq > ?1 AND request_id = intent.request_id AND action = intent.action
+                         AND outcome IN ('deleted', 'not_deleted'))";
     /// The entries as they are shown, newest first.
     AUDITED = "SELECT seq, json_object('object', 'audit_entry', 'id', incarnation || '-' || seq,
                  'at', strftime('%Y-%m-%dT%H:%M:%SZ', at / 1000, 'unixepoch'), 'request_id', request_id,
