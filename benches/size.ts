@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build, type Rolldown } from "vite";
+import { BESIDE } from "../harness/stack.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FOLDER = join(ROOT, "target/size");
@@ -23,16 +24,12 @@ const WASM = join(
 /** A module as a page gets it: inside JavaScript, and its glue. */
 const delivered = (name: string) => [`${name}.js`, `${name}-bytes.js`].map((file) => join(WASM, file));
 
-function scripts(folder: string): string[] {
-  return readdirSync(folder).filter((name) => name.endsWith(".js"));
-}
-
 /** Files that are shipped, by product. */
 const SHIPPED = {
   client: delivered("client"),
   validate: delivered("validate"),
   webhook: delivered("webhook"),
-  worker: [...scripts(join(ROOT, "worker")), "build/index.js", "build/index_bg.wasm"].map((name) =>
+  worker: ["entry.js", ...BESIDE, "build/index.js", "build/index_bg.wasm"].map((name) =>
     join(ROOT, "worker", name),
   ),
   sandbox: ["entry.js", "build/index.js", "build/index_bg.wasm"].map((name) => join(ROOT, "sandbox", name)),

@@ -1,6 +1,7 @@
 // The Worker as it is shipped, whose objects let the tests look into them.
 
 import { AuditLog as Log, Customer as Of, default as worker } from "./entry.js";
+import { reaching } from "./reach.js";
 
 /** The objects of customers that were there since the isolate began. @type {Set<string>} */
 const customers = new Set();
@@ -54,42 +55,4 @@ export class AuditLog extends open(Log) {
   }
 }
 
-/** Where tests reach into objects. A Worker's module exports nothing but handlers: harness/stack.ts says it too. */
-const REACH = "http://objects.invalid/";
-
-/**
- * @typedef {object} Reach
- * @property {"CUSTOMER" | "AUDIT_LOG"} binding
- * @property {string} [name]
- * @property {string} [id]
- * @property {string} method
- * @property {unknown[]} values
- */
-
-/**
- * Calls a method of an object: what came of it.
- * @param {Reach} reach
- * @param {Env} env
- */
-async function reach({ binding, name = "", id, method, values }, env) {
-  const namespace = env[binding];
-  const stub = namespace.get(id === undefined ? namespace.idFromName(name) : namespace.idFromString(id));
-  try {
-    // @ts-expect-error: the methods above
-    return { done: (await stub[method](...values)) ?? null };
-  } catch (error) {
-    return { failed: String(error) };
-  }
-}
-
-export default {
-  /**
-   * @param {Request} request
-   * @param {Env} env
-   * @param {ExecutionContext} ctx
-   */
-  async fetch(request, env, ctx) {
-    if (!request.url.startsWith(REACH)) return worker.fetch(request, env, ctx);
-    return Response.json(await reach(await request.json(), env));
-  },
-};
+export default { fetch: reaching(worker.fetch) };

@@ -410,7 +410,7 @@ export function randomSecrets(): Secrets {
 }
 
 /** What the Worker's entry.js imports of its own folder. */
-const BESIDE = ["audit-log.js", "customer.js", "edge.js", "microtask.js", "rescue.js"];
+export const BESIDE = ["audit-log.js", "customer.js", "edge.js", "microtask.js", "rescue.js"];
 
 /** Runs a build of the Worker in a folder of the project. */
 async function run(
@@ -463,7 +463,10 @@ async function run(
       options.script === undefined
         ? [
             ...(options.entry
-              ? [module("ESModule", basename(options.entry), join("..", options.entry))]
+              ? [
+                  module("ESModule", basename(options.entry), join("..", options.entry)),
+                  module("ESModule", "reach.js", "../harness/reach.js"),
+                ]
               : []),
             module("ESModule", "entry.js"),
             ...(folder === "worker" ? BESIDE.map((name) => module("ESModule", name)) : []),

@@ -85,11 +85,9 @@ class Memory {
   async news(ms, onEnd) {
     const { promise, resolve } = Promise.withResolvers();
     const end = () => resolve(undefined);
-    const timer = setTimeout(end, ms);
     this.#waiters.add(end);
     onEnd(end);
-    await promise;
-    clearTimeout(timer);
+    await within(ms, promise);
     this.#waiters.delete(end);
   }
 }

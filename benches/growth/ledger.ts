@@ -41,7 +41,7 @@ const TABLES = {
       (value ->> 'at') + 60000, substr(lower(hex(randomblob(22))), 1, 43),
       iif(value ->> 'status' = 'successful', (value ->> 'at') + 61000, NULL), value ->> 'at'
     FROM json_each(?1)`,
-  // what is said of a link: that it was to be made, that it was, what became of it, and that it was confirmed
+  // a link has an entry before it is made, one after, one for the bank's decision, and one for its confirmation
   audit: `
     INSERT INTO audit (at, request_id, actor, action, link, outcome)
     SELECT (value ->> 'at') + step * 30000, lower(hex(randomblob(16))), (SELECT subject FROM meta),

@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import { OPERATE, token } from "../../harness/session.ts";
 import { randomSecrets, type Stack, startStack } from "../../harness/stack.ts";
 import { Customer, register } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { until } from "../support/until.ts";
 import { type ContractDocument, documentFor, type Kind, type Known } from "./document.ts";
 
@@ -220,14 +221,7 @@ const USUAL = [
 ];
 
 test("a customer is answered as documented, whatever they send", async (t) => {
-  const attempts = async () => {
-    let count = 0;
-    for (const object of await stack.customers()) {
-      const [tables] = await object.sql("SELECT name FROM sqlite_master WHERE name = 'attempts'");
-      if (tables) count += (await object.sql("SELECT id FROM attempts")).length;
-    }
-    return count;
-  };
+  const attempts = async () => (await new Ledgers(stack).all("SELECT id FROM attempts")).length;
   const before = await attempts();
   assertKept(t, await fuzz(among("customer", me.claims)));
   await assertAnswered(...USUAL, "audit 403 operator_only", "delete 404 not_found", "retrieve 404 not_found");

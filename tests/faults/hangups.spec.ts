@@ -11,6 +11,7 @@ import { account, answering, FakeOmise } from "../../harness/omise.ts";
 import { STOREFRONT, sessionOf, token } from "../../harness/session.ts";
 import { freePort, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { Customer } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { seedLinks } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 import { signedHeaders } from "../support/webhook.ts";
@@ -236,18 +237,10 @@ for (const [kind, { prepare, request }] of Object.entries(KINDS)) {
 }
 
 test("what was begun went on to its end", async () => {
-  let [links, unknown] = [0, 0];
-  for (const object of await worker.customers()) {
-    const [attempts] = await object.sql<{ linked: number; unknown: number }>(
-      "SELECT count(*) FILTER (WHERE state = 'linked') AS linked, count(*) FILTER (WHERE state = 'asked') AS unknown FROM attempts",
-    );
-    const [deleting] = await object.sql<{ open: number }>(
-      "SELECT count(*) AS open FROM links WHERE deleting IS NOT NULL",
-    );
-    links += attempts?.linked ?? 0;
-    unknown += (attempts?.unknown ?? 0) + (deleting?.open ?? 0);
-  }
-  assert.equal(links, asked.POST, "every account that Omise made has its owner");
-  assert.equal(unknown, 0);
+  const ledgers = new Ledgers(worker);
+  const linked = await ledgers.all("SELECT id FROM attempts WHERE state = 'linked'");
+  assert.equal(linked.length, asked.POST, "every account that Omise made has its owner");
+  assert.deepEqual(await ledgers.all("SELECT id FROM attempts WHERE state = 'asked'"), []);
+  assert.deepEqual(await ledgers.all("SELECT id FROM links WHERE deleting IS NOT NULL"), []);
   assert.ok(asked.DELETE > 0);
 });

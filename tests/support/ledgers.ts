@@ -4,9 +4,9 @@ import type { DurableObject, RunningWorker } from "../../harness/stack.ts";
 
 /** A statement on every ledger; `owner` in it stands for the subject whose ledger it is. */
 export class Ledgers {
-  readonly #worker: RunningWorker;
+  readonly #worker: Pick<RunningWorker, "customer" | "customers">;
 
-  constructor(worker: RunningWorker) {
+  constructor(worker: Pick<RunningWorker, "customer" | "customers">) {
     this.#worker = worker;
   }
 

@@ -8,6 +8,7 @@ import { STOREFRONT, sessionOf } from "../../harness/session.ts";
 import { type DurableObject, type RunningWorker, randomSecrets, startWorker } from "../../harness/stack.ts";
 import { assertError } from "../support/answer.ts";
 import { Customer } from "../support/customer.ts";
+import { Ledgers } from "../support/ledgers.ts";
 import { objectName, openStamp, STAMP } from "../support/stamp.ts";
 import { until } from "../support/until.ts";
 
@@ -88,8 +89,7 @@ beforeEach(() => {
 });
 // its alarm asks for nothing in the tests to come
 afterEach(async () => {
-  const [table] = await object().sql("SELECT name FROM sqlite_master WHERE name = 'attempts'");
-  if (table) await object().sql("UPDATE attempts SET look_at = NULL");
+  await new Ledgers(worker).of(me.claims.sub, "UPDATE attempts SET look_at = NULL");
 });
 
 function customer(): Customer {
