@@ -758,8 +758,17 @@ test("C17: nor to an operator, and none is stored from a webhook or an adopted a
   const idempotencyKey = randomUUID();
   assertError(await who.create({}, idempotencyKey), 502, "outcome_unknown");
   const orphan = account({ registration_uri: pages[0], metadata: metadataOf(sent()) });
-  omise.answer = (request, response, body) =>
-    answering(200, request.url?.includes("?") ? listOf([orphan]) : orphan)(request, response, body);
+  const answer =
+    (alone: FakeOmise["answer"]): FakeOmise["answer"] =>
+    (request, response, body) =>
+      (request.url?.includes("?") ? answering(200, listOf([orphan])) : alone)(request, response, body);
+  // as it was found, since no reading of its own replaces that
+  omise.answer = answer(answering(404, { object: "error", code: "not_found" }));
+  await who.create({}, idempotencyKey);
+  const found = await who.fetch("GET", "/linked_accounts");
+  assert.deepEqual([found.body.data[0].id, found.body.data[0].registration_uri], [orphan.id, null]);
+  await assertNoPageIn(who, found);
+  omise.answer = answer(answering(200, orphan));
   const adopted = await who.create({}, idempotencyKey);
   assert.deepEqual([adopted.status, adopted.body.id, adopted.body.registration_uri], [200, orphan.id, null]);
   await assertNoPageIn(who, adopted);
